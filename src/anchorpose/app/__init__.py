@@ -1,0 +1,1 @@
+"""The front door: estimator, runtime and command line."""

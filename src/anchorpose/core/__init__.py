@@ -1,0 +1,1 @@
+"""Numpy only: skeletons, boxes, cameras, poses, alignment."""

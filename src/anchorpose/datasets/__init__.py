@@ -1,0 +1,1 @@
+"""Data sets as common samples, and the transforms that move pixels, joints and camera together."""

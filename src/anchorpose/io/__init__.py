@@ -1,0 +1,1 @@
+"""Images in, pictures and files out."""

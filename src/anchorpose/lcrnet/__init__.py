@@ -1,0 +1,1 @@
+"""LCR-Net: localization, classification into anchor-poses, regression, and pose proposal integration."""

@@ -1,0 +1,1 @@
+"""Presets, the training loop, checkpoints and export."""
