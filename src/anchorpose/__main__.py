@@ -1,0 +1,7 @@
+"""`python -m anchorpose`."""
+
+import sys
+
+from anchorpose.app.cli import main
+
+sys.exit(main())

@@ -1,0 +1,151 @@
+"""The command line. Nothing heavy is imported before a command runs, so that help and errors come at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from anchorpose.app.commands_detect import Detect
+from anchorpose.app.commands_evaluate import Coco, Lsp
+from anchorpose.app.commands_info import Info
+from anchorpose.core.errors import InputError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+CLOSED_PIPE = 141
+_TRAIN_PACKAGES = ("torch", "torchvision", "timm", "accelerate", "safetensors", "sklearn", "onnx", "onnxscript")
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measures weights against annotated photographs."""
+
+    protocol: Annotated[Coco, tyro.conf.subcommand("coco")] | Annotated[Lsp, tyro.conf.subcommand("lsp")]
+
+    def run(self) -> int:
+        """Exit code."""
+        return self.protocol.run()
+
+
+@dataclass(frozen=True)
+class Train:
+    """Trains a network; needs the [train] extra."""
+
+    preset: tyro.conf.Positional[str]
+    """What to train, such as lcrnet-lite."""
+    data: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE.json=DIR"), tyro.conf.UseAppendAction] = ()
+    """COCO-style annotations and the folder of their images; may be given several times."""
+    val: Annotated[str | None, tyro.conf.arg(metavar="FILE.json=DIR")] = None
+    """Annotations and images to measure on while training."""
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs/last")
+    """Folder for checkpoints and the card."""
+    epochs: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Passes through the data; the preset's own number unless given."""
+    minutes: Annotated[float | None, tyro.conf.arg(metavar="MINUTES")] = None
+    """Stop cleanly after this time."""
+    batch_size: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    """Images a step; the preset's own number unless given."""
+    workers: Annotated[int, tyro.conf.arg(metavar="N")] = 2
+    """Processes that read images."""
+    seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
+    """Start of all random numbers."""
+    trunk_weights: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    """Weights of the backbone to start from."""
+    resume: bool = True
+    """Go on from the last checkpoint in the output folder, if there is one."""
+
+    def run(self) -> int:
+        """Exit code."""
+        try:
+            from anchorpose.training.commands import TrainArgs, train
+        except ModuleNotFoundError as error:
+            raise _needs_train_extra(error) from error
+        train(TrainArgs(preset=self.preset, data=self.data, val=self.val, out=self.out, epochs=self.epochs,
+                        minutes=self.minutes, batch_size=self.batch_size, workers=self.workers, seed=self.seed,
+                        trunk_weights=self.trunk_weights, resume=self.resume))  # fmt: skip
+        return 0
+
+
+@dataclass(frozen=True)
+class Export:
+    """Writes a trained run as an ONNX file and its card; needs the [train] extra."""
+
+    run_folder: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    """Folder that `anchorpose train` wrote, such as runs/last."""
+    out: Annotated[Path, tyro.conf.arg(metavar="FILE.onnx")] = Path("model.onnx")
+    """The ONNX file; the card is written beside it."""
+
+    def run(self) -> int:
+        """Exit code."""
+        try:
+            from anchorpose.training.commands import ExportArgs, export
+        except ModuleNotFoundError as error:
+            raise _needs_train_extra(error) from error
+        export(ExportArgs(run=self.run_folder, out=self.out))
+        return 0
+
+
+Command = (
+    Annotated[Detect, tyro.conf.subcommand("detect")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Info, tyro.conf.subcommand("info")]
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; None takes the arguments of this process.
+
+    Returns:
+        0, 2 for bad input (one line on stderr, never a traceback), 130 after Ctrl-C, 141 if the reader of our
+        output went away.
+    """
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()  # a closed pipe has to show here, where it can still be handled
+        return code
+    except InputError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        print("anchorpose: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes once more when it ends; that must not meet the closed pipe again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
+    except OSError as error:  # disk full, no permission, a file where a folder was wanted
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}")
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    config = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes)
+    try:
+        command = tyro.cli(Command, prog="anchorpose", args=arguments, config=config,  # type: ignore[call-overload]
+                           description="People in photographs as 2D and metric 3D bodies.")  # fmt: skip
+    except SystemExit as stop:  # after --help or a wrong option
+        return stop.code if isinstance(stop.code, int) else 0
+    return int(command.run())
+
+
+def _fail(message: str) -> int:
+    print(f"anchorpose: error: {' '.join(message.split())}", file=sys.stderr)
+    return BAD_INPUT
+
+
+def _needs_train_extra(error: ModuleNotFoundError) -> Exception:
+    """What to tell the user; the error itself if it is not about a package of the [train] extra."""
+    if (error.name or "").split(".")[0] not in _TRAIN_PACKAGES:
+        return error
+    return InputError("training needs the [train] extra: pip install 'anchorpose[train]'")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

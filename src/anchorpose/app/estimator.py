@@ -1,0 +1,185 @@
+"""The front door: `load()` an estimator, call it with a picture, get `Poses`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+import anchorpose
+from anchorpose.app.runtime import STRIDE, OnnxModel
+from anchorpose.core.camera import Camera
+from anchorpose.core.errors import InputError
+from anchorpose.core.poses import JointState, Poses
+from anchorpose.core.skeleton import LCR13
+from anchorpose.io.images import read_image
+from anchorpose.lcrnet.integration import IntegrationOptions, People, Proposals, integrate
+from anchorpose.lcrnet.placement import place
+
+DEFAULT_MODEL = "lcrnet-lite"
+WEIGHTS = Path(anchorpose.__file__).parent / "weights"
+SEEN = 0.5
+"""A joint whose visibility is at least this is VISIBLE, below it is HIDDEN."""
+_LARGEST_SIDE = 8192
+
+Image = str | Path | NDArray[np.uint8]
+"""A file name, or (h, w, 3) BGR uint8 pixels as OpenCV reads them (also greyscale or with alpha)."""
+
+
+def load(
+    model: str | Path | None = None,
+    *,
+    max_side: int | None = None,
+    min_score: float | None = None,
+    fov: float | None = None,
+    threads: int | None = None,
+    providers: Sequence[str] | None = None,
+) -> Estimator:
+    """An estimator, ready to use.
+
+    Args:
+        model: name of embedded weights or path of an exported ONNX file; None is the embedded default.
+        max_side: pixels to which the longer image side is scaled; None is the model's own. More finds smaller
+            people and takes longer.
+        min_score: people below this score are left out; None takes the model's own threshold. A person's score is
+            the sum of their proposals' and may exceed 1.
+        fov: field of view along the longer image side in degrees, where no camera is given; None assumes 60.
+        threads: threads of onnxruntime; None takes every physical core this process may use.
+        providers: onnxruntime execution providers, most wanted first; None is the CPU.
+
+    Raises:
+        InputError: unknown or broken model, or an option out of range.
+    """
+    if max_side is not None and not STRIDE <= max_side <= _LARGEST_SIDE:
+        raise InputError(f"max_side must be between {STRIDE} and {_LARGEST_SIDE} pixels, found {max_side}")
+    if min_score is not None and not min_score >= 0:
+        raise InputError(f"min_score must be 0 or more, found {min_score}")
+    if fov is not None and not 0 < fov < 180:
+        raise InputError(f"fov must be between 0 and 180 degrees, found {fov}")
+    graph = OnnxModel(find_model(model), threads=threads, providers=providers)
+    options = graph.metadata.integration
+    if min_score is not None:
+        options = replace(options, min_person_score=min_score)
+    return Estimator(graph, max_side or graph.metadata.max_side, options, fov)
+
+
+def known_models() -> list[str]:
+    """Names of the embedded weights."""
+    return sorted(path.stem for path in WEIGHTS.glob("*.onnx"))
+
+
+def find_model(model: str | Path | None = None) -> Path:
+    """The ONNX file of an embedded name or a path; InputError with the known names if there is none."""
+    known = known_models()
+    name = DEFAULT_MODEL if model is None else str(model)
+    if name in known:
+        return WEIGHTS / f"{name}.onnx"
+    if model is not None and Path(model).exists():
+        return Path(model)
+    embedded = ", ".join(known) if known else "none"
+    raise InputError(f"unknown model {name!r}: neither a file nor embedded weights (embedded: {embedded})")
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """Picture in, people out. Made by `load`; holds no state between calls.
+
+    Args:
+        model: the graph.
+        max_side: pixels to which the longer image side is scaled, up or down. Small pictures are enlarged
+            because the network was trained on people of that size.
+        integration: how proposals become people.
+        fov: degrees along the longer image side for pictures without a camera; None assumes one.
+    """
+
+    model: OnnxModel
+    max_side: int
+    integration: IntegrationOptions
+    fov: float | None = None
+
+    def __call__(self, image: Image, camera: Camera | None = None) -> Poses:
+        """The people of one picture, best score first.
+
+        Args:
+            image: file name or (h, w, 3) BGR uint8 pixels.
+            camera: of this picture; None takes one from the field of view.
+
+        Raises:
+            InputError: the picture cannot be read, or the camera is for another image size.
+        """
+        pixels = read_image(image)
+        height, width = pixels.shape[:2]
+        if camera is None:
+            camera = Camera.from_fov(width, height, self.fov)
+        elif (camera.width, camera.height) != (width, height):
+            raise InputError(f"the camera is for {camera.width} x {camera.height} pixels, the image has "
+                             f"{width} x {height}; use camera.scaled({width}, {height})")  # fmt: skip
+        proposals = self.detect_proposals(pixels)
+        people = integrate(proposals, self.model.metadata.anchors, width, height, self.integration)
+        return _to_poses(people, camera)
+
+    def batch(self, images: Iterable[Image]) -> list[Poses]:
+        """The people of each picture, in the order of `images`; InputError at the first that cannot be read."""
+        return list(self.stream(images))
+
+    def stream(self, images: Iterable[Image]) -> Iterator[Poses]:
+        """As `batch`, one after the other in constant memory."""
+        return (self(image) for image in images)
+
+    def detect_proposals(self, image: Image) -> Proposals:
+        """All proposals of one picture before integration, best first, in pixels of that picture."""
+        pixels = read_image(image)
+        padded, scale = fit(pixels, self.max_side)
+        proposals = self.model(padded)
+        return proposals.scaled((1 / scale[0], 1 / scale[1]))
+
+
+def fit(image: NDArray[np.uint8], max_side: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+    """The picture as the graph takes it.
+
+    Args:
+        image: (h, w, 3) BGR.
+        max_side: pixels of the longer side after scaling up or down.
+
+    Returns:
+        RGB pixels, padded with 0 at the right and bottom to multiples of 32, and the factors along x and y
+        from pixels of `image` to pixels of the result; they differ because sizes are whole numbers.
+    """
+    height, width = image.shape[:2]
+    factor = max_side / max(height, width)
+    new_width, new_height = max(1, round(width * factor)), max(1, round(height * factor))
+    rgb = cv2.cvtColor(_resize(image, new_width, new_height), cv2.COLOR_BGR2RGB)
+    padded = np.zeros((-(-new_height // STRIDE) * STRIDE, -(-new_width // STRIDE) * STRIDE, 3), np.uint8)
+    padded[:new_height, :new_width] = rgb
+    return padded, (new_width / width, new_height / height)
+
+
+def _resize(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    if image.shape[:2] == (height, width):
+        return image
+    # INTER_AREA averages all pixels, so shrinking does not alias; for enlarging it would repeat pixels.
+    way = cv2.INTER_AREA if width < image.shape[1] or height < image.shape[0] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=way), dtype=np.uint8)
+
+
+def _to_poses(people: People, camera: Camera) -> Poses:
+    """Integrated people, already best first, with a place in the camera frame and a state for each joint."""
+    translation = place(people.joints2d, people.joints3d, camera, people.visibility)
+    states = joint_states(people.joints2d, people.visibility, camera)
+    return Poses(LCR13, camera, people.scores, people.boxes, people.joints2d, people.joints3d, translation,
+                 people.visibility, states, people.hypotheses)  # fmt: skip
+
+
+def joint_states(
+    joints2d: NDArray[np.floating], visibility: NDArray[np.floating], camera: Camera
+) -> NDArray[np.uint8]:
+    """(n, J, 2) pixels and (n, J) probabilities -> (n, J) `JointState`; a joint outside the image cannot be seen."""
+    x, y = joints2d[..., 0], joints2d[..., 1]
+    inside = (x >= 0) & (y >= 0) & (x <= camera.width) & (y <= camera.height)
+    seen = np.where(visibility >= SEEN, JointState.VISIBLE, JointState.HIDDEN)
+    states = np.where(inside, seen, JointState.OUTSIDE)
+    return np.where(np.isnan(joints2d).any(axis=-1), JointState.MISSING, states).astype(np.uint8)

@@ -1,0 +1,113 @@
+"""Samples as torch batches: decode, augment, and turn people into the arrays that the targets need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from anchorpose.core import boxes
+from anchorpose.core.errors import InputError
+from anchorpose.datasets.samples import Person, Sample
+from anchorpose.datasets.transforms import Augmentation, augment
+from anchorpose.lcrnet.anchors import BOX_MARGIN, LOWER_LIMBS, UPPER_BODY, AnchorPoses
+
+MIN_JOINTS = 4
+MAX_FIT_ERROR = 0.22
+"""Metres; a 2D-only person whose nearest anchor misses its joints by more keeps the bounds of its labels."""
+
+
+class Target(NamedTuple):
+    """What the network should find in one picture; p people with joints, i regions to ignore.
+
+    Args:
+        boxes: (p, 2, 4) the full-body and the upper-body box; NaN for the full body where no lower limb is labelled.
+        labels: (p,) anchor of each person.
+        joints2d: (p, 13, 2) pixels, NaN where unlabelled.
+        joints3d: (p, 13, 3) metres, NaN where unknown.
+        visible: (p, 13) 1, 0 or -1 for unknown.
+        ignore: (i, 4) people without joints.
+        exhaustive: False where regions away from the labelled people are unknown.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    joints2d: Tensor
+    joints3d: Tensor
+    visible: Tensor
+    ignore: Tensor
+    exhaustive: bool
+
+
+def make_target(people: Sequence[Person], anchors: AnchorPoses, exhaustive: bool) -> Target:
+    """Boxes and classes of the people of one picture (LCR-Net sections 3.1 and 4.2).
+
+    The class is the nearest anchor in 3D where the 3D is known, else the anchor whose 2D fits the labelled joints
+    best; that fit also completes the hidden joints for the boxes, never for the regression.
+    """
+    usable = [p for p in people if p.labelled.sum() >= MIN_JOINTS and p.labelled[list(UPPER_BODY)].sum() >= 2]
+    left = [p.box for p in people if not any(p is u for u in usable)]
+    ignore = torch.from_numpy(np.array(left, dtype=np.float32).reshape(-1, 4))
+    joints2d = np.array([p.joints2d for p in usable], dtype=np.float32).reshape(-1, 13, 2)
+    joints3d = np.array([p.joints3d for p in usable], dtype=np.float32).reshape(-1, 13, 3)
+    visible = np.array([p.visible for p in usable], dtype=np.int8).reshape(-1, 13)
+    labels, both = np.zeros(0, dtype=np.int64), np.zeros((0, 2, 4), dtype=np.float32)
+    if usable:
+        labels, fitted, error = anchors.fit2d(joints2d)
+        known3d = ~np.isnan(joints3d).any((1, 2))
+        if known3d.any():
+            labels[known3d] = anchors.nearest3d(joints3d[known3d])
+        annotated = np.stack([p.box for p in usable])
+        both = _boxes(joints2d, np.where((error < MAX_FIT_ERROR)[:, None, None], fitted, np.nan), annotated)
+    tensors = (torch.from_numpy(np.ascontiguousarray(a)) for a in (both, labels.astype(np.int64), joints2d, joints3d))
+    return Target(*tensors, torch.from_numpy(visible), ignore, exhaustive)
+
+
+def _boxes(joints2d: np.ndarray, fitted: np.ndarray, annotated: np.ndarray) -> np.ndarray:
+    """(p, 2, 4) full-body and upper-body boxes; completed joints stay within 1.5 sides of the annotated box."""
+    labelled = ~np.isnan(joints2d)
+    side = (annotated[:, 2:] - annotated[:, :2]).max(1)[:, None, None]
+    fitted = np.clip(fitted, annotated[:, None, :2] - side, annotated[:, None, 2:] + side)
+    complete = np.where(labelled, joints2d, fitted)
+    full = boxes.around(complete, BOX_MARGIN)
+    full[~labelled[:, LOWER_LIMBS, 0].any(1)] = np.nan
+    upper = boxes.around(complete[:, UPPER_BODY], BOX_MARGIN)
+    return np.stack([full, upper], axis=1).astype(np.float32)
+
+
+class PoseDataset(Dataset[tuple[Tensor, Target]]):
+    """Augmented pictures (3, size, size) uint8 RGB with their `Target`.
+
+    Args:
+        samples: photographs.
+        anchors: anchor-poses for the classes.
+        options: augmentation.
+        seed: with the epoch and the position it decides every random choice of a picture.
+    """
+
+    def __init__(self, samples: Sequence[Sample], anchors: AnchorPoses, options: Augmentation, seed: int) -> None:
+        self.samples, self.anchors, self.options, self.seed = list(samples), anchors, options, seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Target]:
+        sample = self.samples[index]
+        image = cv2.imread(str(sample.image), cv2.IMREAD_COLOR)
+        if image is None:
+            raise InputError(f"cannot read the photograph {sample.image}; check the images folder of the data")
+        rng = np.random.default_rng((self.seed, self.epoch, index))
+        picture, people = augment(image, sample.people, self.options, rng)
+        target = make_target(people, self.anchors, sample.exhaustive)
+        return torch.from_numpy(np.ascontiguousarray(picture[:, :, ::-1].transpose(2, 0, 1))), target
+
+
+def collate(batch: list[tuple[Tensor, Target]]) -> tuple[Tensor, list[Target]]:
+    """Pictures stacked, targets listed."""
+    return torch.stack([image for image, _ in batch]), [target for _, target in batch]

@@ -1,0 +1,145 @@
+"""The heads of LCR-Net on the features of a region: classification and anchor-pose-specific regression."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torchvision.ops import MultiScaleRoIAlign, roi_align
+
+JOINTS = 13
+REGRESSION_SCALE = 5.0
+"""Regression outputs are divided by this, as in the authors' release (reference 1.3)."""
+
+
+class RegionOutput(NamedTuple):
+    """r regions, K anchor-poses."""
+
+    logits: Tensor  # (r, 2K + 1), the last column is the background
+    offsets2d: Tensor  # (r, 2K, 13, 2) to the anchor, box coordinates
+    offsets3d: Tensor  # (r, 2K, 13, 3) to the anchor, metres
+    visibility: Tensor  # (r, 13) logit
+
+
+class JointEvidence(nn.Module):
+    """Where MoveNet's dense maps put each joint of the person in a region.
+
+    Every cell of the regression map votes for the joints of its person; the votes, weighted by the centre map, give
+    a first place. The heat map inside the region then gives the expected place twice: weighted by a Gaussian around
+    the first place (a neighbour's joint does not count) and by a wide one (poses that the votes do not know). All in
+    box coordinates. Nothing here is learnt: the constants were chosen on training photographs.
+    """
+
+    GRID, VOTES = 24, 6
+    SHARPNESS = 3.0
+    WIDTHS = (0.12, 0.4)
+    CENTRE_WEIGHT, AWAY_WEIGHT = 2.0, 15.0
+    votes_at: Tensor
+    heat_at: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("votes_at", _grid(self.VOTES), persistent=False)
+        self.register_buffer("heat_at", _grid(self.GRID), persistent=False)
+
+    skipped = 17 * (2 + 5 * len(WIDTHS))
+    features = skipped + 17 * (GRID // 2) ** 2
+
+    @torch.no_grad()
+    def forward(self, dense: Tensor, rois: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
+        """Features (r, `features`) for the hidden layers and (r, `skipped`) for the output layers.
+
+        Args:
+            dense: (b, 52, h / 4, w / 4). rois: (r, 5) picture index and box. size: (r, 2) width and height.
+        """
+        coarse = roi_align(dense, rois, self.VOTES, 0.25, sampling_ratio=1, aligned=True)
+        heat = roi_align(dense[:, 1:18].contiguous(), rois, self.GRID, 0.25, sampling_ratio=1, aligned=True)
+        first = self._vote(coarse, size)
+        parts = [first.flatten(1)]
+        logits = self.SHARPNESS * (heat.flatten(2) + 1e-4).log()
+        distance = (first**2).sum(-1, keepdim=True) - 2 * first @ self.heat_at.T + (self.heat_at**2).sum(1)
+        for width in self.WIDTHS:
+            attention = (logits - distance / (2 * width**2)).softmax(-1)
+            place, confidence = attention @ self.heat_at, (attention * heat.flatten(2)).sum(-1)
+            gated = confidence[..., None] * (place - 0.5)
+            parts += [place.flatten(1), confidence, gated.flatten(1)]
+        skip = torch.cat(parts, 1)
+        return torch.cat([skip, nn.functional.avg_pool2d(heat, 2).flatten(1)], 1), skip
+
+    def _vote(self, coarse: Tensor, size: Tensor) -> Tensor:
+        """(r, 17, 2) each joint's place by the votes."""
+        centre = coarse[:, 0].flatten(1)
+        offsets = coarse[:, 18:].unflatten(1, (17, 2)).flatten(3).flip(2)  # r 17 (dx, dy) cells
+        # MoveNet counts cells from their top-left corner, RoIAlign from their centre: half a cell (2 px) between.
+        votes = self.votes_at.T + (offsets * 4.0 - 2.0) / size[:, None, :, None]
+        away = ((self.votes_at - 0.5) ** 2).sum(1)
+        weight = (self.CENTRE_WEIGHT * (centre + 1e-4).log() - self.AWAY_WEIGHT * away).softmax(1)
+        return (votes * weight[:, None, None]).sum(-1).clamp(-0.5, 1.5)
+
+
+class PoseHead(nn.Module):
+    """RoIAlign, two shared fully connected layers, then classification and regression (LCR-Net 3.2, 3.3).
+
+    Args:
+        channels: of the pyramid. strides: of its levels. count: K. hidden: width of the two layers.
+        evidence: use `JointEvidence` beside the pooled features.
+    """
+
+    def __init__(self, channels: int, strides: tuple[int, ...], count: int, hidden: int, evidence: bool,
+                 dropout: float = 0.0) -> None:  # fmt: skip
+        super().__init__()
+        self.count, self.strides = count, strides
+        names = [str(i) for i in range(len(strides))]
+        self.pool = MultiScaleRoIAlign(names, 7, 2, canonical_scale=160, canonical_level=4)
+        self.evidence = JointEvidence() if evidence else None
+        skip = JointEvidence.skipped if evidence else 0
+        self.hidden1 = nn.Linear(channels * 49 + (JointEvidence.features if evidence else 0), hidden)
+        self.hidden2 = nn.Linear(hidden, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.classify = nn.Linear(hidden + skip, 2 * count + 1)
+        self.regress = nn.Linear(hidden + skip, 2 * count * 5 * JOINTS)
+        self.see = nn.Linear(hidden + skip, JOINTS)
+        for layer, std in ((self.classify, 0.01), (self.regress, 0.001), (self.see, 0.01)):
+            nn.init.normal_(layer.weight, std=std)
+            nn.init.zeros_(layer.bias)
+
+    def forward(
+        self, levels: list[Tensor], dense: Tensor | None, boxes: list[Tensor], image_size: tuple[int, int]
+    ) -> RegionOutput:
+        """Args: pyramid maps, dense maps or None, (r_i, 4) regions of each picture, (h, w) of the pictures."""
+        parts = [self._pooled(levels, boxes, image_size).flatten(1)]
+        skip = None
+        if self.evidence is not None and dense is not None:
+            rois = torch.cat([torch.cat([b.new_full((len(b), 1), i), b], 1) for i, b in enumerate(boxes)])
+            size = (rois[:, 3:] - rois[:, 1:3]).clamp(min=1.0)
+            with torch.autocast(dense.device.type, enabled=False):  # places need float32
+                features, skip = self.evidence(dense.float(), rois.float(), size.float())
+            parts.append(features)
+        x = torch.relu(self.hidden1(torch.cat([p.float() for p in parts], 1)))
+        x = self.dropout(torch.relu(self.hidden2(self.dropout(x))))
+        x = x.float() if skip is None else torch.cat([x.float(), skip], 1)
+        with torch.autocast(x.device.type, enabled=False):
+            offsets = self.regress(x).view(-1, 2 * self.count, 5, JOINTS).transpose(2, 3) / REGRESSION_SCALE
+            return RegionOutput(self.classify(x), offsets[..., :2], offsets[..., 2:], self.see(x))
+
+    def _pooled(self, levels: list[Tensor], boxes: list[Tensor], image_size: tuple[int, int]) -> Tensor:
+        if not torch.compiler.is_exporting():
+            named = {str(i): x for i, x in enumerate(levels)}
+            return self.pool(named, boxes, [image_size] * len(boxes))
+        # For export: pool from every level and keep the one that MultiScaleRoIAlign would choose.
+        rois = torch.cat([boxes[0].new_zeros(boxes[0].shape[0], 1), boxes[0]], 1)
+        area = (boxes[0][:, 2:] - boxes[0][:, :2]).prod(1)
+        finest = torch.tensor(float(self.strides[0])).log2()
+        level = torch.floor(self.pool.canonical_level + torch.log2(area.sqrt() / self.pool.canonical_scale) + 1e-6)
+        level = level.clamp(finest.item(), finest.item() + len(levels) - 1) - finest.item()
+        pooled = [roi_align(x, rois, 7, 1 / s, sampling_ratio=2, aligned=False)
+                  for x, s in zip(levels, self.strides, strict=True)]  # fmt: skip
+        return torch.stack([p * (level == i).to(p.dtype)[:, None, None, None] for i, p in enumerate(pooled)]).sum(0)
+
+
+def _grid(side: int) -> Tensor:
+    """(side * side, 2) x, y of the cell centres of a unit square, row by row."""
+    centres = (torch.arange(side) + 0.5) / side
+    y, x = torch.meshgrid(centres, centres, indexing="ij")
+    return torch.stack([x.flatten(), y.flatten()], 1)

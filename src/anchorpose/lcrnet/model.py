@@ -1,0 +1,120 @@
+"""The wiring of LCR-Net: trunk, pyramid, localization, heads; training losses and decoded proposals."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from anchorpose.lcrnet.anchors import AnchorPoses
+from anchorpose.lcrnet.heads import PoseHead, RegionOutput
+from anchorpose.lcrnet.localization import Localization, image_list
+from anchorpose.lcrnet.losses import region_losses
+from anchorpose.lcrnet.targets import PictureTarget, rpn_target, sample_regions
+from anchorpose.lcrnet.trunks import MoveNetFeatures, Pyramid, TimmFeatures, TrunkFeatures
+
+
+class DecodedProposals(NamedTuple):
+    """m scored pose proposals of one picture, best first; pixels and metres, see docs/architecture.md."""
+
+    boxes: Tensor
+    scores: Tensor
+    labels: Tensor
+    joints2d: Tensor
+    joints3d: Tensor
+    visibility: Tensor
+
+
+class LCRNet(nn.Module):
+    """LCR-Net from ready-made parts.
+
+    Args:
+        trunk: shared features; with `frozen` it is not trained and runs without gradients.
+        pyramid, localization, head: see their classes.
+        anchors: the K anchor-poses.
+        regions: regions a picture in training; positive_share: at most this share of them on people.
+        smooth_l1_beta: see `losses.region_losses`.
+        max_proposals: pose proposals returned at inference.
+    """
+
+    anchors2d: Tensor
+    anchors3d: Tensor
+
+    def __init__(
+        self, trunk: MoveNetFeatures | TimmFeatures, pyramid: Pyramid, localization: Localization, head: PoseHead,
+        anchors: AnchorPoses, *, frozen: bool, regions: int, positive_share: float, smooth_l1_beta: float,
+        max_proposals: int = 256,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.trunk, self.pyramid, self.localization, self.head = trunk, pyramid, localization, head
+        self.frozen, self.regions, self.positive_share = frozen, regions, positive_share
+        self.smooth_l1_beta, self.max_proposals = smooth_l1_beta, max_proposals
+        self.register_buffer("anchors2d", torch.from_numpy(anchors.joints2d))
+        self.register_buffer("anchors3d", torch.from_numpy(anchors.joints3d))
+        if frozen:
+            self.trunk.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> LCRNet:
+        """As torch's, but a frozen trunk stays in evaluation mode."""
+        super().train(mode)
+        if self.frozen:
+            self.trunk.eval()
+        return self
+
+    def features(self, images: Tensor) -> TrunkFeatures:
+        """Pictures (b, 3, h, w) uint8 RGB -> trunk features, without gradients where the trunk is frozen."""
+        with torch.set_grad_enabled(not self.frozen and torch.is_grad_enabled()):
+            scaled = images.float().div(255).contiguous(memory_format=torch.channels_last)
+            return self.trunk(scaled)
+
+    def losses(
+        self, features: TrunkFeatures, targets: list[PictureTarget], image_size: tuple[int, int],
+        generator: torch.Generator,
+    ) -> dict[str, Tensor]:  # fmt: skip
+        """The named losses of a batch, unweighted.
+
+        Args:
+            features: of the batch. targets: its people. image_size: (h, w).
+            generator: of the choice of regions.
+        """
+        levels = self.pyramid(features.levels)
+        images = image_list(len(targets), *image_size, device=levels[0].device)
+        # RPN losses in float32; proposals are constants for the heads (approximate joint training, section 3.4).
+        named = {str(i): x for i, x in enumerate(levels)}
+        proposals, rpn = self.localization(images, named, [rpn_target(t) for t in targets])
+        with torch.no_grad():
+            regions = [
+                sample_regions(p.detach().float(), t, len(self.anchors3d), self.positive_share, self.regions, 4, generator)
+                for p, t in zip(proposals, targets, strict=True)
+            ]  # fmt: skip
+        output = self.head(levels, features.dense, [r.boxes for r in regions], image_size)
+        found = region_losses(output, regions, targets, self.anchors2d, self.anchors3d, self.smooth_l1_beta)
+        return {"objectness": rpn["loss_objectness"], "rpn_box": rpn["loss_rpn_box_reg"], **found}
+
+    def forward(self, image: Tensor) -> DecodedProposals:
+        """Scored, decoded proposals of one picture.
+
+        Args:
+            image: (1, h, w, 3) uint8 RGB, h and w multiples of 32.
+        """
+        height, width = image.shape[1], image.shape[2]
+        features = self.features(image.permute(0, 3, 1, 2))
+        levels = self.pyramid(features.levels)
+        boxes = self.localization.propose(levels, (height, width))
+        return self.decode(self.head(levels, features.dense, [boxes], (height, width)), boxes)
+
+    def decode(self, output: RegionOutput, boxes: Tensor) -> DecodedProposals:
+        """The `max_proposals` best (region, anchor-pose) pairs as poses in pixels and metres."""
+        classes = 2 * len(self.anchors3d)
+        scores = output.logits.softmax(1)[:, :-1].reshape(-1)
+        # One region alone gives 2K pairs, so an empty list of regions is the only way to have fewer.
+        best = torch.argsort(scores, descending=True)[: self.max_proposals]
+        region, label = best // classes, best % classes
+        box = boxes[region]
+        size = box[:, 2:] - box[:, :2]
+        relative = self.anchors2d[label] + output.offsets2d.flatten(0, 1)[best]
+        joints3d = self.anchors3d[label % len(self.anchors3d)] + output.offsets3d.flatten(0, 1)[best]
+        joints2d = box[:, None, :2] + relative * size[:, None]
+        visibility = output.visibility[region].sigmoid()
+        return DecodedProposals(box, scores[best], label, joints2d, joints3d, visibility)

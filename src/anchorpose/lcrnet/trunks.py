@@ -1,0 +1,95 @@
+"""Shared features: MoveNet's trunk or any timm backbone, behind one small pyramid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from anchorpose.lcrnet.movenet import PYRAMID_CHANNELS, MoveNetTrunk
+
+
+class TrunkFeatures(NamedTuple):
+    """What the rest of the network sees of a picture.
+
+    Args:
+        levels: maps (b, c_l, h / s_l, w / s_l), finest first.
+        dense: (b, 1 + 17 + 34, h / 4, w / 4) MoveNet's person centre and joint heat maps (probabilities) and its
+            joint regression (dy, dx in cells), or None for backbones that know no people.
+    """
+
+    levels: list[Tensor]
+    dense: Tensor | None
+
+
+class MoveNetFeatures(nn.Module):
+    """`MoveNetTrunk` with its richer inner maps beside the pyramid's: strides 8, 16 and 32."""
+
+    strides = (8, 16, 32)
+    channels = (PYRAMID_CHANNELS[8] + 48, PYRAMID_CHANNELS[16] + 144, PYRAMID_CHANNELS[32] + 480)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk = MoveNetTrunk()
+
+    def forward(self, image: Tensor) -> TrunkFeatures:
+        """Image (b, 3, h, w), RGB in [0, 1]."""
+        found = self.trunk(image)
+        levels = [torch.cat([found.pyramid[s], found.taps[s]], 1) for s in self.strides]
+        dense = torch.cat([found.center.sigmoid(), found.heatmap.sigmoid(), found.regression], 1)
+        return TrunkFeatures(levels, dense)
+
+
+class TimmFeatures(nn.Module):
+    """Any timm backbone with feature maps.
+
+    Args:
+        name: timm's model name, for example `vgg16`, `resnet50`, `tf_efficientnet_lite0`.
+        strides: which of its strides to use.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str, strides: Sequence[int]) -> None:
+        super().__init__()
+        import timm  # only where a timm backbone is asked for: it takes a second to import
+
+        probe = timm.create_model(name, pretrained=False, features_only=True)
+        reductions = probe.feature_info.reduction()
+        indices = [len(reductions) - 1 - reductions[::-1].index(s) for s in strides]
+        self.backbone = timm.create_model(name, pretrained=False, features_only=True, out_indices=indices)
+        self.strides = tuple(strides)
+        self.channels = tuple(self.backbone.feature_info.channels())
+        config = getattr(probe, "default_cfg", None) or timm.get_pretrained_cfg(name).to_dict()
+        self.register_buffer("mean", torch.tensor(config["mean"]).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(config["std"]).view(3, 1, 1), persistent=False)
+
+    def forward(self, image: Tensor) -> TrunkFeatures:
+        """Image (b, 3, h, w), RGB in [0, 1]."""
+        return TrunkFeatures(list(self.backbone((image - self.mean) / self.std)), None)
+
+
+class Pyramid(nn.Module):
+    """Feature pyramid: standardise, 1x1, add from above; one width for all levels.
+
+    The standardisation (BatchNorm without scale) lets frozen trunks of very different ranges feed one head.
+    """
+
+    def __init__(self, channels: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.laterals = nn.ModuleList(
+            nn.Sequential(nn.BatchNorm2d(c, affine=False), nn.Conv2d(c, width, 1)) for c in channels
+        )
+        self.smooth = nn.ModuleList(
+            nn.Sequential(nn.Conv2d(width, width, 3, padding=1, groups=width), nn.ReLU()) for _ in channels
+        )
+
+    def forward(self, levels: list[Tensor]) -> list[Tensor]:
+        maps = [lateral(x) for lateral, x in zip(self.laterals, levels, strict=True)]
+        for i in range(len(maps) - 2, -1, -1):
+            maps[i] = maps[i] + F.interpolate(maps[i + 1], scale_factor=2.0, mode="nearest")
+        return [smooth(x) for smooth, x in zip(self.smooth, maps, strict=True)]

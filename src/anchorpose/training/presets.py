@@ -1,0 +1,111 @@
+"""Presets: every number of a network and of its training, as frozen dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from anchorpose.core.errors import InputError
+from anchorpose.datasets.transforms import Augmentation
+from anchorpose.lcrnet.anchors import AnchorPoses
+from anchorpose.lcrnet.heads import PoseHead
+from anchorpose.lcrnet.integration import IntegrationOptions
+from anchorpose.lcrnet.localization import Localization
+from anchorpose.lcrnet.model import LCRNet
+from anchorpose.lcrnet.trunks import MoveNetFeatures, Pyramid, TimmFeatures
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A network and how it is trained.
+
+    Args:
+        name: of the preset and its weights.
+        backbone: `movenet-multipose` or a timm name. strides: of the levels used.
+        frozen: keep the trunk as it is; its features may then be replayed.
+        anchors: K. width: channels of the pyramid. hidden: of the two fully connected layers.
+        anchor_sizes: of the RPN, pixels, for each level.
+        pre_nms, post_nms: proposals of the RPN (training, inference). max_proposals: poses given to PPI.
+        regions, positive_share: regions a picture and how many of them on people.
+        smooth_l1_beta, loss_weights: of the losses.
+        learning_rate, weight_decay, batch_size, epochs, warmup_steps, ema, clip, dropout: of the optimiser.
+        replay: a frozen trunk's features of earlier pictures that join each step, as a multiple of the batch.
+        max_side: longer side of a photograph at inference, pixels. integration: of PPI.
+    """
+
+    name: str
+    backbone: str
+    strides: tuple[int, ...]
+    frozen: bool
+    anchors: int
+    width: int
+    hidden: int
+    anchor_sizes: tuple[tuple[int, ...], ...]
+    pre_nms: tuple[int, int] = (2000, 1000)
+    post_nms: tuple[int, int] = (300, 100)
+    max_proposals: int = 256
+    regions: int = 32
+    positive_share: float = 0.25
+    smooth_l1_beta: float = 1.0
+    loss_weights: dict[str, float] = field(default_factory=dict)
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+    batch_size: int = 8
+    epochs: float = 20
+    warmup_steps: int = 200
+    ema: float = 0.999
+    clip: float = 5.0
+    dropout: float = 0.0
+    replay: int = 0
+    replay_size: int = 2000
+    augmentation: Augmentation = Augmentation()
+    max_side: int = 448
+    integration: IntegrationOptions = IntegrationOptions()
+
+    def build(self, anchors: AnchorPoses) -> LCRNet:
+        """The network with fresh heads; trunk weights are loaded by `anchorpose.training.trunk_weights`."""
+        own = self.backbone == "movenet-multipose"
+        trunk = MoveNetFeatures() if own else TimmFeatures(self.backbone, self.strides)
+        pyramid = Pyramid(trunk.channels, self.width)
+        localization = Localization(self.width, self.anchor_sizes, self.pre_nms, self.post_nms)
+        head = PoseHead(self.width, self.strides, len(anchors), self.hidden, evidence=own, dropout=self.dropout)
+        return LCRNet(trunk, pyramid, localization, head, anchors, frozen=self.frozen, regions=self.regions,
+                      positive_share=self.positive_share, smooth_l1_beta=self.smooth_l1_beta,
+                      max_proposals=self.max_proposals)  # fmt: skip
+
+
+_LITE = Preset(
+    name="lcrnet-lite", backbone="movenet-multipose", strides=(8, 16, 32), frozen=True, anchors=20, width=96,
+    hidden=1024, anchor_sizes=((24, 48), (80, 130), (210, 340)), pre_nms=(400, 400), post_nms=(100, 100),
+    regions=32, positive_share=0.5, smooth_l1_beta=0.1,
+    loss_weights={"regression2d": 10.0, "regression3d": 4.0, "visibility": 0.5},
+    learning_rate=1e-3, weight_decay=0.05, dropout=0.1, batch_size=8, replay=2,
+)  # fmt: skip
+
+PRESETS = {
+    p.name: p
+    for p in (
+        _LITE,
+        Preset(
+            name="lcrnet-efficientnet", backbone="tf_efficientnet_lite0", strides=(8, 16, 32), frozen=False,
+            anchors=20, width=96, hidden=1024, anchor_sizes=((24, 48), (80, 130), (210, 340)), pre_nms=(400, 400),
+            post_nms=(100, 100), regions=48, positive_share=0.5, smooth_l1_beta=0.1,
+            loss_weights=dict(_LITE.loss_weights), learning_rate=5e-4, weight_decay=0.05, dropout=0.1,
+        ),
+        # The papers' networks: K = 100 and VGG-16 (CVPR 2017), K = 10 and ResNet-50 (LCR-Net++'s release).
+        Preset(
+            name="lcrnet-vgg16", backbone="vgg16", strides=(16,), frozen=False, anchors=100, width=512, hidden=4096,
+            anchor_sizes=((128, 256, 512),), learning_rate=1e-4, weight_decay=5e-4,
+        ),
+        Preset(
+            name="lcrnet-resnet50", backbone="resnet50", strides=(16,), frozen=False, anchors=10, width=512,
+            hidden=2048, anchor_sizes=((32, 64, 128, 256, 512),), learning_rate=1e-4, weight_decay=1e-4,
+        ),
+    )
+}  # fmt: skip
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of that name; InputError with the known names if there is none."""
+    if name not in PRESETS:
+        raise InputError(f"found no preset {name!r}; the presets are {', '.join(PRESETS)}")
+    return PRESETS[name]

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from anchorpose.app import runtime
+from anchorpose.app.runtime import OnnxModel, available_cores, read_card
+from anchorpose.core.errors import InputError
+
+from . import graphs
+
+
+def test_runs_and_reads_the_metadata(tiny: Path) -> None:
+    model = OnnxModel(tiny, threads=1)
+    image = np.zeros((64, 96, 3), np.uint8)
+    image[10:20, 30:40, 0] = 255
+    proposals = model(image)
+    np.testing.assert_allclose(proposals.joints2d[0], [35, 15] + graphs.OFFSETS, atol=1e-4)
+    np.testing.assert_allclose(proposals.boxes[1], [35, 15, 35, 15] + graphs.BOX, atol=1e-4)
+    assert proposals.labels.tolist() == [0, 1]
+    assert (model.metadata.preset, model.metadata.anchors, model.metadata.max_side) == ("tiny", graphs.K, 256)
+    assert model.metadata.skeleton == "LCR13"
+
+
+def test_no_proposals(tiny: Path) -> None:
+    assert len(OnnxModel(tiny)(np.zeros((32, 32, 3), np.uint8))) == 0
+
+
+def test_an_unpadded_picture_is_a_programming_error(tiny: Path) -> None:
+    with pytest.raises(ValueError, match="multiples of 32"):
+        OnnxModel(tiny)(np.zeros((33, 32, 3), np.uint8))
+
+
+def test_the_metadata_sets_the_integration(tmp_path: Path) -> None:
+    data = graphs.metadata(integration={"distance3d": 0.25, "method": "nms"}, skeleton={"name": "LCR13"})
+    path = graphs.write_graph(tmp_path / "m.onnx", {"anchorpose": json.dumps(data)})
+    found = OnnxModel(path).metadata
+    assert (found.integration.distance3d, found.integration.method, found.skeleton) == (0.25, "nms", "LCR13")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"", "empty"), (b"hello " * 99, "no complete ONNX"), (None, "no such file")]
+)
+def test_broken_files_give_one_line(tmp_path: Path, content: bytes | None, message: str) -> None:
+    path = tmp_path / "broken.onnx"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=message) as caught:
+        OnnxModel(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_truncated_model(tiny: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cut.onnx"
+    path.write_bytes(tiny.read_bytes()[:700])
+    with pytest.raises(InputError, match="cut.onnx"):
+        OnnxModel(path)
+
+
+def test_a_folder_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a folder"):
+        OnnxModel(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({}, "not one of anchorpose"),
+        ({"anchorpose": "{"}, "another version"),
+        ({"anchorpose": "[]"}, "another version"),
+        ({"anchorpose": json.dumps({"preset": "x"})}, "another version"),
+        ({"anchorpose": json.dumps(graphs.metadata(integration={"new": 1}))}, "unknown integration options new"),
+        ({"anchorpose": json.dumps(graphs.metadata(integration={"distance3d": -1}))}, "distance3d"),
+    ],
+)
+def test_foreign_graphs_give_one_line(tmp_path: Path, entries: dict[str, str], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        OnnxModel(graphs.write_graph(tmp_path / "foreign.onnx", entries))
+
+
+def test_options_are_checked(tiny: Path) -> None:
+    with pytest.raises(InputError, match="NoSuchProvider"):
+        OnnxModel(tiny, providers=["NoSuchProvider"])
+    with pytest.raises(InputError, match="at least 1"):
+        OnnxModel(tiny, threads=0)
+
+
+def test_cores_count_once_for_two_hardware_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime.os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
+    monkeypatch.setattr(runtime, "_siblings", lambda cpu: f"{cpu % 2},{cpu % 2 + 2}")
+    assert available_cores() == 2
+
+
+def test_card(tmp_path: Path) -> None:
+    model = tmp_path / "m.onnx"
+    assert read_card(model) == {}
+    (tmp_path / "m.json").write_text('{"preset": "m"}')
+    assert read_card(model) == {"preset": "m"}
+    for bad in ("[]", "{", "\udcff"):
+        (tmp_path / "m.json").write_text(bad, errors="surrogateescape")
+        with pytest.raises(InputError, match=r"m\.json"):
+            read_card(model)
