@@ -28,11 +28,17 @@ BOX = np.array([-10, -20, 12, 24], np.float32)
 
 
 def metadata(**changes: Any) -> dict[str, Any]:
+    """What an exporter would write."""
     return {"preset": "tiny", "K": K, "max_side": MAX_SIDE, "integration": {}, "skeleton": "LCR13"} | changes
 
 
-def write_graph(path: Path, entries: dict[str, str] | None = None) -> Path:
-    """Writes the graph; `entries` replace its metadata."""
+def entries(**changes: Any) -> dict[str, str]:
+    """The graph's metadata, with changes."""
+    return {"anchorpose": json.dumps(metadata(**changes))}
+
+
+def write_graph(path: Path, props: dict[str, str] | None = None) -> Path:
+    """Writes the graph; `props` replace its metadata."""
     onnx = pytest.importorskip("onnx")
     helper, numpy_helper, types = onnx.helper, onnx.numpy_helper, onnx.TensorProto
     constants = {
@@ -65,7 +71,7 @@ def write_graph(path: Path, entries: dict[str, str] | None = None) -> Path:
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    helper.set_model_props(model, {"anchorpose": json.dumps(metadata())} if entries is None else entries)
+    helper.set_model_props(model, entries() if props is None else props)
     onnx.save(model, str(path))
     return path
 

@@ -49,11 +49,11 @@ def test_an_exact_projection_gives_the_exact_translation(seed: int, n: int, came
 
 
 @settings(max_examples=30, deadline=None)
-@given(seeds, st.booleans())
-def test_noisy_projections_give_the_least_squares_optimum(seed: int, weighted: bool) -> None:
+@given(seeds, st.booleans(), st.sampled_from([0.02, 0.2]))
+def test_noisy_projections_give_the_least_squares_optimum(seed: int, weighted: bool, noise: float) -> None:
     joints3d, translation, joints2d = scene(seed, 1)
     rng = np.random.default_rng(seed)
-    joints2d = joints2d + rng.normal(0, 3, joints2d.shape)
+    joints2d = joints2d + rng.normal(0, noise * joints2d.std(1).mean(), joints2d.shape)
     weights = rng.uniform(0.1, 1, (1, 13)) if weighted else None
 
     def residual(shift: np.ndarray) -> np.ndarray:
@@ -64,6 +64,21 @@ def test_noisy_projections_give_the_least_squares_optimum(seed: int, weighted: b
     nearest = -joints3d[0, :, 2].min() + MIN_DEPTH
     best = least_squares(residual, translation[0], bounds=([-np.inf, -np.inf, nearest], np.inf), xtol=1e-12, ftol=1e-12)
     assert (residual(found[0].astype(float)) ** 2).sum() <= (best.fun**2).sum() * (1 + 1e-4) + 1e-3
+
+
+@settings(max_examples=60, deadline=None)
+@given(seeds)
+def test_refinement_never_makes_the_linear_solution_worse(seed: int) -> None:
+    joints3d, _, joints2d = scene(seed, 1)
+    joints2d = joints2d + np.random.default_rng(seed).normal(0, joints2d.std(1).mean(), joints2d.shape)
+    x, y, z = joints3d[0].T
+    u, v = joints2d[0].T - np.array([[CAMERA.cx], [CAMERA.cy]])
+    zero, f = np.zeros(13), np.full(13, CAMERA.fx)
+    rows = np.concatenate([np.stack([f, zero, -u], -1), np.stack([zero, f, -v], -1)])
+    linear = np.linalg.lstsq(rows, np.concatenate([u * z - f * x, v * z - f * y]))[0]
+    linear[2] = max(linear[2], MIN_DEPTH - z.min())
+    before = reprojection_error(joints2d, joints3d, linear[None], CAMERA)
+    assert reprojection_error(joints2d, joints3d, place(joints2d, joints3d, CAMERA), CAMERA) <= before * 1.0001
 
 
 def test_noise_of_a_few_pixels_moves_people_a_few_percent() -> None:
@@ -167,7 +182,7 @@ def test_all_joints_on_one_pixel_stand_far_away_on_its_ray() -> None:
 def test_a_mirrored_person_falls_back_to_scaled_orthography() -> None:
     """A picture upside down and mirrored is what a person behind the camera would look like."""
     joints3d = bodies(np.random.default_rng(9), 1)
-    flat = joints3d * [1, 1, 0]
+    flat = joints3d * [1, 1, 0] + [0, 0, 0.5]
     upright = CAMERA.project(flat + AHEAD)
     found = place([CAMERA.width, CAMERA.height] - upright, flat, CAMERA)
     np.testing.assert_allclose(found[0, 2], 4.0, rtol=1e-5)

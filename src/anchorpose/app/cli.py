@@ -37,25 +37,23 @@ class Evaluate:
 class Train:
     """Trains a network; needs the [train] extra."""
 
-    preset: tyro.conf.Positional[str]
+    preset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PRESET")]
     """What to train, such as lcrnet-lite."""
-    data: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE.json=DIR"), tyro.conf.UseAppendAction] = ()
-    """COCO-style annotations and the folder of their images; may be given several times."""
-    val: Annotated[str | None, tyro.conf.arg(metavar="FILE.json=DIR")] = None
-    """Annotations and images to measure on while training."""
+    data: Annotated[tuple[str, ...], tyro.conf.arg(metavar="CARD.json|FILE.json=DIR"), tyro.conf.UseAppendAction] = ()
+    """A data card, or COCO-style annotations and the folder of their images; may be given several times."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs/last")
     """Folder for checkpoints and the card."""
-    epochs: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    epochs: Annotated[float | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Passes through the data; the preset's own number unless given."""
-    minutes: Annotated[float | None, tyro.conf.arg(metavar="MINUTES")] = None
+    minutes: Annotated[float | None, tyro.conf.arg(metavar="MINUTES", help_behavior_hint="")] = None
     """Stop cleanly after this time."""
-    batch_size: Annotated[int | None, tyro.conf.arg(metavar="N")] = None
+    batch_size: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Images a step; the preset's own number unless given."""
     workers: Annotated[int, tyro.conf.arg(metavar="N")] = 2
     """Processes that read images."""
     seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
     """Start of all random numbers."""
-    trunk_weights: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    trunk_weights: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None
     """Weights of the backbone to start from."""
     resume: bool = True
     """Go on from the last checkpoint in the output folder, if there is one."""
@@ -63,12 +61,13 @@ class Train:
     def run(self) -> int:
         """Exit code."""
         try:
-            from anchorpose.training.commands import TrainArgs, train
+            from anchorpose.training.commands import train
+            from anchorpose.training.fit import FitOptions
         except ModuleNotFoundError as error:
             raise _needs_train_extra(error) from error
-        train(TrainArgs(preset=self.preset, data=self.data, val=self.val, out=self.out, epochs=self.epochs,
-                        minutes=self.minutes, batch_size=self.batch_size, workers=self.workers, seed=self.seed,
-                        trunk_weights=self.trunk_weights, resume=self.resume))  # fmt: skip
+        options = FitOptions(out=self.out, epochs=self.epochs, minutes=self.minutes, batch_size=self.batch_size,
+                             workers=self.workers, seed=self.seed, resume=self.resume)  # fmt: skip
+        print(train(self.preset, self.data, options, self.trunk_weights))
         return 0
 
 
@@ -84,10 +83,12 @@ class Export:
     def run(self) -> int:
         """Exit code."""
         try:
-            from anchorpose.training.commands import ExportArgs, export
+            from anchorpose.training.export import export
         except ModuleNotFoundError as error:
             raise _needs_train_extra(error) from error
-        export(ExportArgs(run=self.run_folder, out=self.out))
+        worst = export(self.run_folder, self.out)
+        print(f"{self.out}: differs from torch by at most {worst.pixels:.2g} pixels, {worst.metres:.2g} m, "
+              f"{worst.scores:.2g} in scores ({worst.proposals} proposals)")  # fmt: skip
         return 0
 
 
@@ -128,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str] | None) -> int:
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes)
     try:
-        command = tyro.cli(Command, prog="anchorpose", args=arguments, config=config,  # type: ignore[call-overload]
+        command = tyro.cli(Command, prog="anchorpose", args=arguments, config=config,
                            description="People in photographs as 2D and metric 3D bodies.")  # fmt: skip
     except SystemExit as stop:  # after --help or a wrong option
         return stop.code if isinstance(stop.code, int) else 0

@@ -17,7 +17,7 @@ import anchorpose
 class Info:
     """Shows versions and the card of the weights."""
 
-    model: Annotated[str | None, tyro.conf.arg(metavar="NAME|FILE")] = None
+    model: Annotated[str | None, tyro.conf.arg(metavar="NAME|FILE", help_behavior_hint="")] = None
     """Embedded weights or an ONNX file; the embedded default unless given."""
 
     def run(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import anchorpose
-from anchorpose.app.runtime import STRIDE, OnnxModel
+from anchorpose.app.runtime import LARGEST, SMALLEST, STRIDE, OnnxModel
 from anchorpose.core.camera import Camera
 from anchorpose.core.errors import InputError
 from anchorpose.core.poses import JointState, Poses
@@ -24,7 +24,6 @@ DEFAULT_MODEL = "lcrnet-lite"
 WEIGHTS = Path(anchorpose.__file__).parent / "weights"
 SEEN = 0.5
 """A joint whose visibility is at least this is VISIBLE, below it is HIDDEN."""
-_LARGEST_SIDE = 8192
 
 Image = str | Path | NDArray[np.uint8]
 """A file name, or (h, w, 3) BGR uint8 pixels as OpenCV reads them (also greyscale or with alpha)."""
@@ -54,8 +53,8 @@ def load(
     Raises:
         InputError: unknown or broken model, or an option out of range.
     """
-    if max_side is not None and not STRIDE <= max_side <= _LARGEST_SIDE:
-        raise InputError(f"max_side must be between {STRIDE} and {_LARGEST_SIDE} pixels, found {max_side}")
+    if max_side is not None and not SMALLEST <= max_side <= LARGEST:
+        raise InputError(f"max_side must be between {SMALLEST} and {LARGEST} pixels, found {max_side}")
     if min_score is not None and not min_score >= 0:
         raise InputError(f"min_score must be 0 or more, found {min_score}")
     if fov is not None and not 0 < fov < 180:
@@ -146,16 +145,21 @@ def fit(image: NDArray[np.uint8], max_side: int) -> tuple[NDArray[np.uint8], tup
         max_side: pixels of the longer side after scaling up or down.
 
     Returns:
-        RGB pixels, padded with 0 at the right and bottom to multiples of 32, and the factors along x and y
-        from pixels of `image` to pixels of the result; they differ because sizes are whole numbers.
+        RGB pixels, padded with 0 at the right and bottom to multiples of 32 (at least 128), and the factors along
+        x and y from pixels of `image` to pixels of the result; they differ because sizes are whole numbers.
     """
     height, width = image.shape[:2]
     factor = max_side / max(height, width)
     new_width, new_height = max(1, round(width * factor)), max(1, round(height * factor))
     rgb = cv2.cvtColor(_resize(image, new_width, new_height), cv2.COLOR_BGR2RGB)
-    padded = np.zeros((-(-new_height // STRIDE) * STRIDE, -(-new_width // STRIDE) * STRIDE, 3), np.uint8)
+    padded = np.zeros((_padded_side(new_height), _padded_side(new_width), 3), np.uint8)
     padded[:new_height, :new_width] = rgb
     return padded, (new_width / width, new_height / height)
+
+
+def _padded_side(pixels: int) -> int:
+    """The next multiple of the stride that the graph takes."""
+    return max(SMALLEST, -(-pixels // STRIDE) * STRIDE)
 
 
 def _resize(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
@@ -174,9 +178,7 @@ def _to_poses(people: People, camera: Camera) -> Poses:
                  people.visibility, states, people.hypotheses)  # fmt: skip
 
 
-def joint_states(
-    joints2d: NDArray[np.floating], visibility: NDArray[np.floating], camera: Camera
-) -> NDArray[np.uint8]:
+def joint_states(joints2d: NDArray[np.floating], visibility: NDArray[np.floating], camera: Camera) -> NDArray[np.uint8]:
     """(n, J, 2) pixels and (n, J) probabilities -> (n, J) `JointState`; a joint outside the image cannot be seen."""
     x, y = joints2d[..., 0], joints2d[..., 1]
     inside = (x >= 0) & (y >= 0) & (x <= camera.width) & (y <= camera.height)

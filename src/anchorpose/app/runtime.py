@@ -22,6 +22,8 @@ METADATA_KEY = "anchorpose"
 OUTPUTS = ("boxes", "scores", "labels", "joints2d", "joints3d", "visibility")
 STRIDE = 32
 """Input height and width are multiples of this."""
+SMALLEST, LARGEST = 128, 4096
+"""Limits of the input's height and width, for which the graph is exported."""
 _LOG_ERRORS_ONLY = 3
 
 
@@ -65,7 +67,7 @@ class OnnxModel:
         """Proposals of one picture, best first, in pixels of that picture.
 
         Args:
-            image: (h, w, 3) uint8 RGB, h and w multiples of 32.
+            image: (h, w, 3) uint8 RGB, h and w multiples of 32, at least 128, at most 4096.
         """
         height, width, channels = image.shape
         if channels != 3 or height % STRIDE or width % STRIDE:

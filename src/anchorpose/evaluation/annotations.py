@@ -109,6 +109,8 @@ def _truth(annotations: list[Any], skeleton: Skeleton) -> Truth:
         if len(flat) != 3 * j:
             raise InputError(f"annotation {a.get('id')} has {len(flat)} keypoint numbers, wanted {3 * j} (x, y, v of "
                              f"{j} joints)")  # fmt: skip
+        if len(a["bbox"]) != 4:
+            raise InputError(f"annotation {a.get('id')} has {len(a['bbox'])} box numbers, wanted 4 (x, y, w, h)")
         keypoints[i], boxes[i] = np.asarray(flat, dtype=np.float64).reshape(j, 3), a["bbox"]
         areas[i], crowd[i] = a.get("area", boxes[i, 2] * boxes[i, 3]), bool(a.get("iscrowd", 0))
         ignore[i] = crowd[i] or a.get("num_keypoints", 1) == 0 or not (keypoints[i, :, 2] > 0).any()

@@ -86,14 +86,14 @@ def oks(joints: Array, truth: Truth, sigmas: Array) -> Array:
     lower, upper = truth.boxes[:, :2] - size, truth.boxes[:, 2:] + size
     points = joints[:, None]  # (n, 1, J, 2)
     outside = np.maximum(lower[:, None] - points, 0) + np.maximum(points - upper[:, None], 0)
-    labelled = truth.visible.any(axis=1)
-    offset = np.where(labelled[:, None, None], points - truth.joints, outside)
+    labelled: Bools = np.any(truth.visible, axis=1, keepdims=True)  # (m, 1)
+    offset = np.where(labelled[:, None], points - truth.joints, outside)
     scale = (2 * sigmas) ** 2 * (truth.areas[:, None] + np.spacing(1)) * 2  # (m, J)
     # A distance beyond what float64 can square is as good as infinite.
     with np.errstate(over="ignore"):
         similarity = np.exp(-(offset**2).sum(axis=-1) / scale)
     present = ~np.isnan(similarity)
-    counted = np.where(labelled[:, None], truth.visible, present)  # (n, m, J)
+    counted = np.where(labelled, truth.visible, present)  # (n, m, J)
     total = np.where(counted & present, similarity, 0.0).sum(axis=-1)
     return np.asarray(total / np.maximum(counted.sum(axis=-1), 1))
 
@@ -121,7 +121,7 @@ def match(similarity: Array, truth: Truth, ignored: Bools) -> tuple[Bools, Bools
     for d in range(n if m else 0):
         candidate = (free | truth.crowd) & (similarity[d] >= thresholds)
         regular: Bools = candidate & ~ignored
-        candidate = np.where(regular.any(axis=1)[:, None], regular, candidate)
+        candidate = np.where(np.any(regular, axis=1, keepdims=True), regular, candidate)
         value = np.where(candidate, similarity[d], -1.0)
         best = m - 1 - value[:, ::-1].argmax(axis=1)
         hit = candidate.any(axis=1)

@@ -49,8 +49,9 @@ def evaluate_coco(annotations: Annotations, predictions: Mapping[str, Poses]) ->
 
 
 def evaluate_lsp(annotations: Annotations, predictions: Mapping[str, Poses], threshold: float = 0.2) -> Table:
-    """PCK with the torso as reference, for photographs in which one person is labelled and others are not.
+    """PCK with the torso as reference, where one person of a photograph is labelled and others are not.
 
+    `PCK` is over the joints both sides have, `body_PCK` over the 12 body joints among them.
     Of the predictions the one whose box (around the joints that are labelled) overlaps the labelled person's most
     counts, whatever its score, and the others are neither right nor wrong. Where none overlaps, all joints are wrong.
     People whose torso is not labelled at all (see `torso_diameter`) cannot be measured and are left out.
@@ -79,11 +80,12 @@ def evaluate_lsp(annotations: Annotations, predictions: Mapping[str, Poses], thr
     result = pck(pred, truth.joints[:, chosen], truth.visible[:, chosen], reference, threshold)
     measured = np.nan_to_num(reference, nan=0.0) > 0
     name = f"PCK@{threshold:g}"
+    rates = {joint: _plain(float(rate)) for joint, rate in zip(shared, result.per_joint, strict=True)}
+    body = [rate for joint, rate in rates.items() if joint in BODY12 and rate is not None]
     table: Table = {"images": len(poses), "people": int(measured.sum()), "left_out": int((~measured).sum()),
                     "not_found": int((np.isnan(pred).all(axis=(1, 2)) & measured).sum()), "joints": len(shared),
-                    name: _plain(result.mean)}  # fmt: skip
-    rates = zip(shared, result.per_joint, strict=True)
-    return table | {f"{name} {joint}": _plain(float(rate)) for joint, rate in rates}
+                    name: _plain(result.mean), f"body_{name}": sum(body) / len(body) if body else None}  # fmt: skip
+    return table | {f"{name} {joint}": rate for joint, rate in rates.items()}
 
 
 def _overlapping(pred: Array, truth: Array, visible: NDArray[np.bool_]) -> Array:

@@ -52,7 +52,7 @@ def read_image(source: Any) -> Image:
     # Pillow is optional: its images are known by what they offer, without importing it
     if all(hasattr(source, name) for name in ("mode", "size", "convert", "getexif")):
         return _from_pillow(source)
-    raise InputError(f"found {type(source).__name__}, wanted a path, encoded bytes, a numpy BGR array or a Pillow image")
+    raise InputError(f"found {type(source).__name__}, wanted a path, encoded bytes, a BGR array or a Pillow image")
 
 
 def _read_file(source: str | Path) -> Image:

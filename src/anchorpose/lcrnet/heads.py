@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import MultiScaleRoIAlign, roi_align
 
+from anchorpose.core.skeleton import COCO17, LCR13, base_name
+
 JOINTS = 13
 REGRESSION_SCALE = 5.0
 """Regression outputs are divided by this, as in the authors' release (reference 1.3)."""
@@ -103,6 +105,24 @@ class PoseHead(nn.Module):
         for layer, std in ((self.classify, 0.01), (self.regress, 0.001), (self.see, 0.01)):
             nn.init.normal_(layer.weight, std=std)
             nn.init.zeros_(layer.bias)
+
+    @torch.no_grad()
+    def start_from_evidence(self, anchors2d: Tensor) -> None:
+        """Let the regression begin as a copy of the evidence, so that training only has to improve on it.
+
+        Joints begin at their expected place; knees and ankles of upper-body classes, which lie outside the region,
+        at their votes. anchors2d: (2K, 13, 2) box coordinates. Head tops begin at the anchor.
+        """
+        weight = self.regress.weight.view(2 * self.count, 5, JOINTS, -1)
+        bias = self.regress.bias.view(2 * self.count, 5, JOINTS)
+        start = self.hidden2.out_features
+        lower = {i for i, name in enumerate(LCR13.joints) if base_name(name) in ("knee", "ankle")}
+        for joint, source in enumerate(COCO17.map_to(LCR13)):
+            for axis in range(2 if source >= 0 else 0):
+                vote, place = start + 2 * int(source) + axis, start + 34 + 2 * int(source) + axis
+                weight[: self.count, axis, joint, place] += REGRESSION_SCALE
+                weight[self.count :, axis, joint, vote if joint in lower else place] += REGRESSION_SCALE
+                bias[:, axis, joint] -= REGRESSION_SCALE * anchors2d[:, joint, axis]
 
     def forward(
         self, levels: list[Tensor], dense: Tensor | None, boxes: list[Tensor], image_size: tuple[int, int]

@@ -60,7 +60,7 @@ class Proposals:
 
 @dataclass(frozen=True)
 class IntegrationOptions:
-    """How proposals become people; plain values, so that the ONNX metadata can carry them.
+    """How proposals become people; plain values, which the ONNX metadata carries.
 
     Args:
         iou_threshold: 2D overlap with a group's best proposal above which a proposal joins the group. The paper's
@@ -68,12 +68,10 @@ class IntegrationOptions:
         distance3d: T_3D of eq. 6, metres, mean over the joints.
         min_score: proposals below are ignored; above 0, because scores are the weights of the averages.
         min_mode_score: further modes whose summed score is below are dropped.
-        min_person_score: people whose score is below are dropped. PPI sums the scores of a mode, which may exceed 1;
-            NMS takes one proposal's score, so the two methods need different values.
+        min_person_score: people whose score is below are dropped; PPI sums scores (1 may be exceeded), NMS does not.
         lower_limb_weight: factor on the weight of an upper-body proposal for knees and ankles, in (0, 1].
         max_hypotheses: most further modes a person keeps.
-        overlap: IoU of the boxes around all joints (paper), or around all joints but knees and ankles; both boxes
-            are cut at the image border.
+        overlap: of boxes around all joints (paper) or all but knees and ankles, cut at the image border.
         method: "ppi", or "nms" for the comparison in the paper.
 
     Raises:
@@ -229,21 +227,24 @@ def _distances(joints3d: Array) -> Array:
 
 
 def _people(kept: Proposals, K: int, people: list[Array], lower_limb_weight: float) -> People:
-    """Averages the modes of all people at once; each entry of `people` is (1 + hypotheses, m), the person first."""
+    """Averages the modes; each entry of `people` is (1 + hypotheses, m), the person first."""
     people = sorted(people, key=lambda modes: -float(modes[0] @ kept.scores))
-    modes = np.concatenate([np.zeros((0, len(kept))), *people])
     weights = np.repeat(kept.scores[:, None], J, axis=1)
     # Knees and ankles of an upper-body proposal are a guess at what its region does not show.
     weights[:, _LOWER_LIMBS] *= np.where(kept.labels >= K, lower_limb_weight, 1.0)[:, None]
-    values = np.concatenate([kept.joints2d, kept.joints3d, kept.visibility[..., None]], axis=-1)
-    weighted = (weights[..., None] * values).reshape(len(kept), J * 6)
-    means = (modes @ weighted).reshape(len(modes), J, 6) / (modes @ weights)[..., None]
-    scores = (modes @ kept.scores).astype(np.float32)
+    seen = kept.visibility[..., None]
+    values = np.concatenate([kept.joints2d, kept.joints3d, seen, np.ones_like(seen)], axis=-1)
+    weighted = (weights[..., None] * values).reshape(len(kept), J * 7)
+    # One small product a person: BLAS gives a large one to threads, which wait for each other on busy cores.
+    sums = [modes[:, used := modes.any(axis=0)] @ weighted[used] for modes in people]
+    means = np.concatenate([np.zeros((0, J * 7)), *sums]).reshape(-1, J, 7)
+    means = means[..., :6] / means[..., 6:]
+    scores = np.concatenate([np.zeros(0), *(modes @ kept.scores for modes in people)]).astype(np.float32)
     joints2d = means[..., :2].astype(np.float32)
     joints3d = (means[..., 2:5] - body_centre(means[..., 2:5])[:, None]).astype(np.float32)
-    ends = np.cumsum([len(m) for m in people], dtype=np.intp)
-    first = ends - [len(m) for m in people]
-    further = [slice(a + 1, b) for a, b in zip(first, ends, strict=True)]
+    sizes = np.array([len(m) for m in people], dtype=np.intp)
+    first = np.cumsum(sizes) - sizes
+    further = [slice(start + 1, start + size) for start, size in zip(first, sizes, strict=True)]
     hypotheses = tuple(Hypotheses(scores[s], joints2d[s], joints3d[s]) for s in further)
     return People(scores[first], box_ops.around(joints2d[first], BOX_MARGIN), joints2d[first], joints3d[first],
                   means[first, :, 5].astype(np.float32), hypotheses)  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
+
 from anchorpose.core.errors import InputError
 from anchorpose.datasets.transforms import Augmentation
 from anchorpose.lcrnet.anchors import AnchorPoses
@@ -68,6 +70,8 @@ class Preset:
         pyramid = Pyramid(trunk.channels, self.width)
         localization = Localization(self.width, self.anchor_sizes, self.pre_nms, self.post_nms)
         head = PoseHead(self.width, self.strides, len(anchors), self.hidden, evidence=own, dropout=self.dropout)
+        if own:
+            head.start_from_evidence(torch.from_numpy(anchors.joints2d))
         return LCRNet(trunk, pyramid, localization, head, anchors, frozen=self.frozen, regions=self.regions,
                       positive_share=self.positive_share, smooth_l1_beta=self.smooth_l1_beta,
                       max_proposals=self.max_proposals)  # fmt: skip

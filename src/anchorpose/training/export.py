@@ -1,0 +1,158 @@
+"""A checkpoint as one ONNX file (see docs/architecture.md), checked against torch on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor
+
+from anchorpose.core.errors import InputError
+from anchorpose.core.skeleton import LCR13
+from anchorpose.lcrnet.model import DecodedProposals, LCRNet
+from anchorpose.training.checkpoint import find_checkpoint, read_card, read_weights
+from anchorpose.training.presets import Preset, find_preset
+from anchorpose.lcrnet.anchors import AnchorPoses
+
+OUTPUTS = DecodedProposals._fields
+MAX_PIXELS, MAX_METRES = 1e-3, 1e-4
+_HALF_FROM = 1024
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Largest differences between torch and onnxruntime at fp32 over the checked pictures."""
+
+    pixels: float
+    metres: float
+    scores: float
+    proposals: int
+
+
+def load_model(run: Path) -> tuple[LCRNet, Preset, dict[str, Any]]:
+    """The averaged network of a run's last checkpoint, its preset and card.
+
+    Raises:
+        InputError: there is no checkpoint, or it is damaged.
+    """
+    folder = find_checkpoint(run)
+    if folder is None:
+        raise InputError(f"found no checkpoint in {run}; give a folder that `anchorpose train --out` wrote")
+    card = read_card(folder)
+    preset = find_preset(str(card.get("preset", {}).get("name")))
+    weights = read_weights(folder / "ema.safetensors")
+    try:
+        anchors = AnchorPoses(weights["anchors3d"].numpy(), weights["anchors2d"].numpy())
+        model = preset.build(anchors)
+        model.load_state_dict(weights)
+    except (KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"the checkpoint {folder} does not fit preset {preset.name} ({reason}); train again") from None
+    return model.eval(), preset, card
+
+
+def export(run: Path, out: Path, pictures: list[NDArray[np.uint8]] | None = None, half: bool = True) -> Parity:
+    """Write `out` (ONNX) and its card beside it.
+
+    Args:
+        run: what `anchorpose train` wrote. out: path of the ONNX file.
+        pictures: (h, w, 3) uint8 RGB, sides multiples of 32, to check parity on; None takes seeded noise.
+        half: store the weights in fp16 (half the size; the arithmetic stays fp32).
+
+    Returns:
+        the differences at fp32, before the weights are stored in fp16.
+
+    Raises:
+        InputError: the checkpoint is missing or damaged. RuntimeError: the graph differs from torch.
+    """
+    model, preset, card = load_model(run)
+    checks = pictures or [np.random.default_rng(s).integers(0, 256, (320, 384 + 32 * s, 3), np.uint8) for s in range(2)]
+    graph = _trace(model)
+    parity = _parity(model, graph, checks)
+    if parity.pixels > MAX_PIXELS or parity.metres > MAX_METRES:
+        raise RuntimeError(f"the exported graph differs from torch: {parity}")
+    if half:
+        _store_half(graph)
+    card = {**card, "parity": asdict(parity), "storage": "fp16" if half else "fp32"}
+    metadata = {"preset": preset.name, "K": preset.anchors, "max_side": preset.max_side,
+                "integration": asdict(preset.integration), "skeleton": LCR13.name}  # fmt: skip
+    helper.set_model_props(graph, {"anchorpose": json.dumps(metadata)})
+    _write(graph, card, out)
+    return parity
+
+
+def _trace(model: LCRNet) -> onnx.ModelProto:
+    """The fp32 graph with free height and width."""
+    dynamic = {"image": {1: 32 * torch.export.Dim("rows", min=4, max=128), 2: 32 * torch.export.Dim("columns", min=4, max=128)}}
+    example = torch.zeros(1, 384, 512, 3, dtype=torch.uint8)
+    with torch.no_grad():
+        program = torch.onnx.export(model, (example,), dynamo=True, opset_version=18, dynamic_shapes=dynamic,
+                                    input_names=["image"], output_names=list(OUTPUTS), verbose=False)  # fmt: skip
+    assert program is not None
+    return program.model_proto
+
+
+def _parity(model: LCRNet, graph: onnx.ModelProto, pictures: list[NDArray[np.uint8]]) -> Parity:
+    session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
+    worst = Parity(0.0, 0.0, 0.0, 0)
+    for picture in pictures:
+        with torch.inference_mode():
+            ours = model(torch.from_numpy(picture[None]))
+        theirs = DecodedProposals(*(torch.from_numpy(a) for a in session.run(list(OUTPUTS), {"image": picture[None]})))
+        if len(ours.scores) != len(theirs.scores):
+            raise RuntimeError(f"torch gave {len(ours.scores)} proposals, the graph {len(theirs.scores)}")
+        matched = _match(ours, theirs)
+        if len(matched):
+            found = [_difference(ours, theirs, matched, name) for name in ("joints2d", "joints3d", "scores")]
+            worst = Parity(max(worst.pixels, found[0]), max(worst.metres, found[1]), max(worst.scores, found[2]),
+                           worst.proposals + len(matched))  # fmt: skip
+    return worst
+
+
+def _match(a: DecodedProposals, b: DecodedProposals) -> Tensor:
+    """(m,) position in `b` of each proposal of `a`: nearly equal scores may be listed in another order."""
+    key_a, key_b = (torch.cat([p.boxes, 1e4 * p.labels[:, None].float()], 1) for p in (a, b))
+    return torch.cdist(key_a, key_b, p=1).argmin(1) if len(key_a) else torch.zeros(0, dtype=torch.long)
+
+
+def _difference(a: DecodedProposals, b: DecodedProposals, matched: Tensor, name: str) -> float:
+    return float((getattr(a, name) - getattr(b, name)[matched]).abs().max())
+
+
+def _store_half(graph: onnx.ModelProto) -> None:
+    """Keep large fp32 weights as fp16 and cast them when the session starts (onnxruntime folds the casts)."""
+    casts = []
+    for weight in graph.graph.initializer:
+        values = numpy_helper.to_array(weight)
+        if weight.data_type != TensorProto.FLOAT or values.size < _HALF_FROM:
+            continue
+        name = weight.name
+        weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + "_fp16"))
+        casts.append(helper.make_node("Cast", [name + "_fp16"], [name], to=TensorProto.FLOAT))
+    nodes = list(graph.graph.node)
+    del graph.graph.node[:]
+    graph.graph.node.extend(casts + nodes)
+
+
+def _write(graph: onnx.ModelProto, card: dict[str, Any], out: Path) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for path, data in ((out, graph.SerializeToString()), (out.with_suffix(".json"), _encoded(card))):
+        handle, partial = tempfile.mkstemp(dir=out.parent, prefix=path.name)
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(partial, 0o644)
+        os.replace(partial, path)
+
+
+def _encoded(card: dict[str, Any]) -> bytes:
+    return (json.dumps(card, indent=2, allow_nan=False) + "\n").encode()

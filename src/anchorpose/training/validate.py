@@ -1,0 +1,54 @@
+"""Figures of a network in torch, by the same integration and protocols as the released graph."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from anchorpose.core import boxes
+from anchorpose.core.camera import Camera
+from anchorpose.core.errors import InputError
+from anchorpose.core.poses import JointState, Poses
+from anchorpose.core.skeleton import LCR13
+from anchorpose.datasets.transforms import letterbox
+from anchorpose.evaluation.protocols import Table, evaluate_coco, evaluate_lsp, load_annotations
+from anchorpose.lcrnet.integration import IntegrationOptions, Proposals, integrate
+from anchorpose.lcrnet.model import LCRNet
+
+
+def predict(model: LCRNet, path: Path, max_side: int, options: IntegrationOptions) -> Poses:
+    """The people of one photograph, unplaced (2D figures need no translation).
+
+    Raises:
+        InputError: the photograph cannot be read.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise InputError(f"cannot read the photograph {path}; check the folder of the images")
+    padded, factor = letterbox(image, max_side)
+    with torch.inference_mode():
+        found = model(torch.from_numpy(np.ascontiguousarray(padded[:, :, ::-1]))[None])
+    proposals = Proposals(*(tensor.cpu().numpy() for tensor in found)).scaled((1 / factor[0], 1 / factor[1]))
+    height, width = image.shape[:2]
+    people = integrate(proposals, len(model.anchors3d), width, height, options)
+    states = np.where(people.visibility >= 0.5, JointState.VISIBLE, JointState.HIDDEN).astype(np.uint8)
+    return Poses(LCR13, Camera.from_fov(width, height), people.scores, boxes.around(people.joints2d, 0.1),
+                 people.joints2d, people.joints3d, np.full((len(people.scores), 3), np.nan, np.float32),
+                 people.visibility, states, people.hypotheses)  # fmt: skip
+
+
+def validate(model: LCRNet, annotations: Path, images: Path, max_side: int, options: IntegrationOptions) -> Table:
+    """COCO AP, or PCK@0.2 where the annotations name LSP's head top, over all annotated photographs.
+
+    Raises:
+        InputError: the annotations or a photograph cannot be read.
+    """
+    truth = load_annotations(annotations)
+    model.eval()
+    predictions = {i.file_name: predict(model, images / i.file_name, max_side, options) for i in truth.images}
+    if "head_top" in truth.skeleton.joints:
+        return evaluate_lsp(truth, predictions)
+    return evaluate_coco(truth, predictions)
