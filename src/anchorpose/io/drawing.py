@@ -69,7 +69,7 @@ def _legend(width: int, tall: int, people: int) -> Image:
             stroke(strip, (x, middle), (x + bar, middle), SIDES[name], letters * 0.42)
         else:
             dashes(strip, (x, middle), (x + bar, middle), lighter(DARK, 0.45), letters * 0.3, letters * 0.5)
-            joint_dot(strip, (x + bar + letters * 0.5, middle), letters * 0.42, PEOPLE[0], solid=False)
+            joint_dot(strip, (x + bar + letters * 0.5, middle), letters * 0.42, PEOPLE[0], inside=_STRIP)
             x += letters * 0.8
         x += bar + letters * 0.8
         text(strip, name, (x, middle + letters * 0.5), letters, DARK)

@@ -75,7 +75,7 @@ def lighter(colour: Colour, share: float) -> Colour:
 
 def _fixed(point: Point) -> tuple[int, int]:
     """Pixels from the corner of the first pixel -> OpenCV's fixed point, which counts from its centre."""
-    x, y = (max(-30000.0, min(30000.0, c)) - 0.5 for c in point)
+    x, y = (max(-1e6, min(1e6, c)) - 0.5 for c in point)
     return round(x * 2**_SUBPIXEL), round(y * 2**_SUBPIXEL)
 
 
@@ -100,16 +100,13 @@ def disc(image: Image, centre: Point, radius: float, colour: Colour) -> None:
     cv2.circle(image, _fixed(centre), size, colour, cv2.FILLED, cv2.LINE_AA, _SUBPIXEL)
 
 
-def joint_dot(image: Image, centre: Point, radius: float, colour: Colour, solid: bool) -> None:
-    """A joint: a solid dot with a dark rim, or, when it cannot be seen, a ring that is hollow."""
-    if solid:
-        disc(image, centre, radius * 1.35, DARK)
-        disc(image, centre, radius, colour)
-        return
-    ring = max(1.0, radius * 0.5)
-    for shade, width in ((DARK, ring + max(1.0, radius * 0.5)), (colour, ring)):
-        cv2.circle(image, _fixed(centre), round(radius * 2**_SUBPIXEL), shade, max(1, round(width)), cv2.LINE_AA,
-                   _SUBPIXEL)  # fmt: skip
+def joint_dot(image: Image, centre: Point, radius: float, colour: Colour, inside: Colour | None = None) -> None:
+    """A joint: a solid dot with a dark rim, or, when it cannot be seen, a thin ring filled with `inside`."""
+    rim = max(0.7, radius * 0.32)
+    disc(image, centre, radius + rim, DARK)
+    disc(image, centre, radius, colour)
+    if inside is not None:
+        disc(image, centre, radius * 0.58, inside)
 
 
 def text(image: Image, words: str, corner: Point, height: float, colour: Colour, backing: Colour | None = None) -> None:
@@ -118,7 +115,7 @@ def text(image: Image, words: str, corner: Point, height: float, colour: Colour,
     `backing` fills a box behind them. The text is moved so that it stays inside the image.
     """
     scale = height / 21.0  # Hershey capitals are 21 px high at scale 1
-    thick = max(1, round(height / 9))
+    thick = max(1, round(height / 14))
     (wide, high), _ = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, scale, thick)
     pad = round(height * 0.35)
     x = round(min(max(corner[0], pad), max(pad, image.shape[1] - wide - pad)))
@@ -130,5 +127,5 @@ def text(image: Image, words: str, corner: Point, height: float, colour: Colour,
 
 def text_width(words: str, height: float) -> int:
     """Pixels that `text` needs for `words`."""
-    (wide, _), _ = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, height / 21.0, max(1, round(height / 9)))
+    (wide, _), _ = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, height / 21.0, max(1, round(height / 14)))
     return int(wide)

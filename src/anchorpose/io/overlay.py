@@ -68,7 +68,7 @@ def draw_overlay(image: Image, poses: Poses, extend: bool = True, labels: bool =
 
 def line_width(person: float, longer_side: float) -> float:
     """Pixels: thin for a small person in a large picture, never out of proportion to either."""
-    return float(np.clip(person / 40, max(1.0, longer_side / 420), max(1.2, longer_side / 110)))
+    return float(np.clip(person / 45, max(0.8, longer_side / 600), max(1.2, longer_side / 120)))
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,8 @@ def _draw_body(canvas: Image, body: _Body) -> None:
         if not np.isnan(body.points[j, 0]):
             point = (float(body.points[j, 0]), float(body.points[j, 1]))
             if not _arrow_if_outside(canvas, point, body):
-                solid = bool(body.states[j] == JointState.VISIBLE)
-                joint_dot(canvas, point, body.width * 1.25, body.colour, solid)
+                seen = body.states[j] == JointState.VISIBLE
+                joint_dot(canvas, point, body.width * 1.2, body.colour, None if seen else DARK)
 
 
 def _bone(canvas: Image, a: Point, b: Point, colour: Colour, width: float, seen: bool) -> None:
@@ -151,7 +151,7 @@ def _arrow_if_outside(canvas: Image, point: Point, body: _Body) -> bool:
 def _label(canvas: Image, poses: Poses, index: int, body: _Body) -> None:
     present = body.points[~np.isnan(body.points[:, 0])]
     longer = max(canvas.shape[:2])
-    height = float(np.clip(body.width * 3.2, longer / 75, longer / 40))
+    height = float(np.clip(body.width * 3, longer / 75, longer / 48))
     if height < 6 or not len(present):
         return  # too small to read
     score = float(poses.scores[index])

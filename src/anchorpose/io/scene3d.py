@@ -14,6 +14,7 @@ from anchorpose.core.poses import JointState, Poses
 from anchorpose.io.figure import (
     DARK,
     SIDES,
+    WHITE,
     Colour,
     Image,
     Point,
@@ -25,6 +26,7 @@ from anchorpose.io.figure import (
     person_colour,
     stroke,
     text,
+    text_width,
 )
 
 Points = NDArray[np.float64]
@@ -34,7 +36,7 @@ _SHADOW: Colour = (202, 196, 190)
 _INK: Colour = (120, 110, 104)
 _AXES: tuple[tuple[str, Colour], ...] = (("x", (70, 70, 220)), ("y", (70, 160, 60)), ("z", (200, 100, 60)))
 _NEAR = 0.05
-_BONE_METRES = 0.055
+_BONE_METRES = 0.042
 
 
 @dataclass(frozen=True)
@@ -119,8 +121,7 @@ def draw_scene3d(poses: Poses, width: int, height: int, yaw: float = 30.0, pitch
     joints = poses.joints3d_camera.astype(np.float64)
     placed = [i for i in range(len(poses)) if np.isfinite(joints[i]).all(-1).any()]
     if not placed:
-        words = "no person placed in 3D" if len(poses) else "no person"
-        text(canvas, words, (width / 2 - letters * len(words) * 0.36, height / 2), letters, _INK)
+        _say_empty(canvas, len(poses) > 0, letters)
         _gizmo(canvas, view_rotation(yaw, pitch), letters)
         return canvas
     people = joints[placed].reshape(-1, 3)
@@ -139,6 +140,12 @@ def draw_scene3d(poses: Poses, width: int, height: int, yaw: float = 30.0, pitch
     _captions(canvas, people, square, with_camera, letters)
     _gizmo(canvas, view.rotation, letters)
     return canvas
+
+
+def _say_empty(canvas: Image, anybody: bool, letters: float) -> None:
+    words = "no person placed in 3D" if anybody else "no person"
+    corner = ((canvas.shape[1] - text_width(words, letters)) / 2, canvas.shape[0] / 2)
+    text(canvas, words, corner, letters, _INK)
 
 
 def _camera_fits(people: Points) -> bool:
@@ -160,8 +167,10 @@ def _draw_camera(canvas: Image, view: View, frustum: Points, letters: float) -> 
     for k in range(4):
         stroke(canvas, flat[0], flat[k + 1], _INK, thin)
         stroke(canvas, flat[k + 1], flat[(k + 1) % 4 + 1], _INK, thin)
-    lowest = max(flat, key=lambda p: p[1])
-    text(canvas, "camera", (flat[0][0] - letters * 2, lowest[1] + letters * 1.8), letters, _INK)
+    edge = min(p[0] for p in flat)
+    beside = (edge - text_width("camera", letters) - letters * 0.6, flat[0][1] + letters * 0.5)
+    above = (edge, min(p[1] for p in flat) - letters * 0.7)
+    text(canvas, "camera", beside if beside[0] > letters else above, letters, _INK)
 
 
 def _xy(point: Points) -> Point:
@@ -199,18 +208,21 @@ def _line_in_front(view: View, line: Points) -> tuple[Point, Point] | None:
 
 
 def _draw_shadow(canvas: Image, view: View, poses: Poses, joints: Points, ground: float) -> None:
-    """The body's lines dropped to the ground."""
-    fallen = joints * [1, 0, 1] + [0, ground, 0]
-    flat = view.project(fallen)
+    """The body's lines dropped to the ground, and a plumb line to them where the body floats above."""
+    flat = view.project(joints * [1, 0, 1] + [0, ground, 0])
     for link in links(poses.skeleton):
         a, b = flat[list(link.start)].mean(0), flat[list(link.end)].mean(0)
         if np.isfinite([*a, *b]).all():
             stroke(canvas, _xy(a), _xy(b), _SHADOW, _metres(view, (a[2] + b[2]) / 2, _BONE_METRES * 1.2))
+    lowest = joints[np.nanargmax(joints[:, 1])]
+    if ground - lowest[1] > 0.2:
+        ends = view.project(np.stack([lowest, [lowest[0], ground, lowest[2]]]))
+        dashes(canvas, _xy(ends[0]), _xy(ends[1]), _SHADOW, canvas.shape[0] / 500, canvas.shape[0] / 120)
 
 
 def _metres(view: View, depth: float, size: float) -> float:
-    """Pixels of `size` metres at `depth`, at least 1."""
-    return max(1.0, size * view.focal / max(float(depth), _NEAR))
+    """Pixels of `size` metres at `depth`, at least 1, and never so many that lines become clubs."""
+    return min(max(1.0, size * view.focal / max(float(depth), _NEAR)), max(2.0, view.centre[1] / 18))
 
 
 def _paint(canvas: Image, view: View, poses: Poses, joints: Points, placed: list[int]) -> None:
@@ -226,8 +238,8 @@ def _paint(canvas: Image, view: View, poses: Poses, joints: Points, placed: list
                 strokes.append((float(a[2] + b[2]) / 2, _bone(canvas, view, a, b, SIDES[link.side], seen)))
         for j in np.flatnonzero(np.isfinite(flat).all(-1)):
             seen = bool(poses.joint_states[i, j] == JointState.VISIBLE)
-            # a little nearer than its bones, so that they do not cut it
-            strokes.append((float(flat[j, 2]) - 0.04, _dot(canvas, view, flat[j], person_colour(identity), seen)))
+            # a little nearer, so that its own bones do not cut it
+            strokes.append((float(flat[j, 2]) - 0.2, _dot(canvas, view, flat[j], person_colour(identity), seen)))
     for _, draw in sorted(strokes, key=lambda item: -item[0]):
         draw()
 
@@ -240,14 +252,14 @@ def _bone(canvas: Image, view: View, a: Points, b: Points, colour: Colour, seen:
             stroke(canvas, _xy(a), _xy(b), DARK, width * 1.35)
             stroke(canvas, _xy(a), _xy(b), colour, width)
         else:
-            dashes(canvas, _xy(a), _xy(b), lighter(colour, 0.25), width * 0.6, width * 2.2)
+            dashes(canvas, _xy(a), _xy(b), lighter(colour, 0.25), width * 0.6, width * 1.5)
 
     return draw
 
 
 def _dot(canvas: Image, view: View, at: Points, colour: Colour, seen: bool) -> Callable[[], None]:
-    radius = _metres(view, at[2], _BONE_METRES * 0.75)
-    return lambda: joint_dot(canvas, _xy(at), radius, colour, seen)
+    radius = _metres(view, at[2], _BONE_METRES) * (0.72 if seen else 0.85)
+    return lambda: joint_dot(canvas, _xy(at), radius, colour, None if seen else WHITE)
 
 
 def _captions(canvas: Image, people: Points, square: float, with_camera: bool, letters: float) -> None:
@@ -262,8 +274,8 @@ def _captions(canvas: Image, people: Points, square: float, with_camera: bool, l
 
 def _gizmo(canvas: Image, rotation: Points, letters: float) -> None:
     """The camera's axes in the lower left corner: x right, y down, z away from the camera."""
-    long = letters * 3.2
-    start = np.array([letters * 4.2, canvas.shape[0] - letters * 5.2])
+    long = letters * 2.6
+    start = np.array([letters * 2.4, canvas.shape[0] - letters * 4.9])
     for k in np.argsort(-rotation[2]):  # the axis that points away first
         name, colour = _AXES[k]
         tip = start + rotation[:2, k] * long

@@ -1,0 +1,110 @@
+import cv2
+import numpy as np
+import pytest
+
+from anchorpose.core.skeleton import LCR13
+from anchorpose.datasets.samples import Person
+from anchorpose.datasets.transforms import (
+    Augmentation,
+    augment,
+    jitter_colour,
+    keep_inside,
+    letterbox,
+    occlude,
+    random_similarity,
+    to_centres,
+    transform_person,
+)
+
+
+def person_at(points):
+    joints = np.full((13, 2), np.nan, np.float32)
+    joints[: len(points)] = points
+    low, high = np.nanmin(joints, 0), np.nanmax(joints, 0)
+    joints3d = np.random.default_rng(0).normal(size=(13, 3)).astype(np.float32)
+    return Person(np.concatenate([low, high]).astype(np.float32), joints, np.ones(13, np.int8), joints3d)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_pixels_and_joints_move_together(seed):
+    """A bright dot at a joint is still at the joint after flip, rotation, scale and shift."""
+    rng = np.random.default_rng(seed)
+    image = np.zeros((180, 240, 3), np.uint8)
+    points = [(60.0, 50.0), (150.0, 60.0), (120.0, 130.0), (70.0, 120.0)]
+    joint = int(rng.integers(4))
+    x, y = points[joint]
+    cv2.circle(image, (int(x), int(y)), 4, (255, 255, 255), -1)
+    options = Augmentation(size=256, scale=(0.7, 1.0), colour=0.0, occluder=0.0)
+    picture, people = augment(image, (person_at(points),), options, rng)
+    bright = np.argwhere(picture[:, :, 0] > 128)
+    assert len(bright)
+    centre = bright.mean(0)[::-1] + 0.5
+    # After a mirror the dot belongs to the joint of the other side.
+    distances = np.linalg.norm(people[0].joints2d - centre, axis=1)
+    assert np.nanargmin(distances) in (joint, LCR13.flip[joint])
+    assert np.nanmin(distances) < 1.5
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_3d_turns_with_the_picture(seed):
+    """Under scaled orthography the 2D joints stay the projection of the 3D joints."""
+    rng = np.random.default_rng(seed)
+    joints3d = rng.normal(size=(13, 3)).astype(np.float32)
+    joints2d = (joints3d[:, :2] * 40 + [120, 90]).astype(np.float32)
+    person = Person(np.array([0, 0, 240, 180], np.float32), joints2d, np.ones(13, np.int8), joints3d)
+    matrix, angle = random_similarity(240, 180, Augmentation(), rng)
+    moved = transform_person(person, matrix, angle)
+    scale = np.sqrt(np.linalg.det(matrix[:, :2]))
+    shift = moved.joints2d - moved.joints3d[:, :2] * 40 * scale
+    np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), atol=1e-2)
+    np.testing.assert_allclose(moved.joints3d[:, 2], joints3d[:, 2], atol=1e-6)
+
+
+def test_the_map_for_opencv_keeps_pixel_corners():
+    """Doubling maps the corner (0, 0) onto itself, and the centre of the first pixel to (1, 1)."""
+    doubled = to_centres(np.array([[2.0, 0, 0], [0, 2, 0]]))
+    np.testing.assert_allclose(doubled[:, 2], [0.5, 0.5])
+
+
+def test_the_same_seed_gives_the_same_picture():
+    image = np.random.default_rng(0).integers(0, 255, (100, 120, 3), np.uint8)
+    person = person_at([(20, 30), (60, 70), (50, 20), (30, 60)])
+    a, b = (augment(image, (person,), Augmentation(size=128), np.random.default_rng(5)) for _ in range(2))
+    np.testing.assert_array_equal(a[0], b[0])
+    np.testing.assert_array_equal(a[1][0].joints2d, b[1][0].joints2d)
+
+
+def test_outside_joints_are_hidden_and_lost_people_ignored():
+    inside = keep_inside(person_at([(10, 10), (50, 50), (20, 70), (110, 20)]), 100)
+    assert inside.visible[3] == 0
+    assert inside.visible[0] == 1
+    assert inside.joints2d[3, 0] == 110  # kept: regression reaches beyond the border
+    lost = keep_inside(person_at([(90, 90), (300, 300), (200, 250), (280, 120)]), 100)
+    assert not lost.labelled.any()
+    assert lost.box.max() <= 100
+
+
+def test_joints_under_an_occluder_become_hidden():
+    image = np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8)
+    grid = person_at([(x, y) for x in (20, 45, 70, 95) for y in (30, 60, 90)])
+    before = image.copy()
+    after = occlude(image, [grid], np.random.default_rng(3))[0]
+    changed = (image != before).any(2)
+    for (x, y), visible in zip(grid.joints2d[:12].astype(int), after.visible[:12], strict=True):
+        if visible == 0:
+            assert changed[y, x]
+    assert (after.visible[:12] == 0).any() == bool(changed[grid.joints2d[:12, 1].astype(int), grid.joints2d[:12, 0].astype(int)].any())
+
+
+def test_colour_jitter_of_strength_0_changes_nothing():
+    image = np.random.default_rng(0).integers(0, 255, (20, 20, 3), np.uint8)
+    assert np.abs(jitter_colour(image, 0.0, np.random.default_rng(0)).astype(int) - image).max() <= 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(100, 200), (1, 1), (333, 77), (64, 64)])
+def test_letterbox_scales_and_pads(height, width):
+    image = np.full((height, width, 3), 9, np.uint8)
+    padded, factor = letterbox(image, 160)
+    assert padded.shape[0] % 32 == 0
+    assert padded.shape[1] % 32 == 0
+    assert max(round(height * factor[1]), round(width * factor[0])) == 160

@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("timm")
+
+from dataclasses import replace  # noqa: E402
+
+from anchorpose.core.skeleton import COCO17, LCR13  # noqa: E402
+from anchorpose.lcrnet.heads import JointEvidence  # noqa: E402
+from anchorpose.lcrnet.trunks import Pyramid, TimmFeatures  # noqa: E402
+from anchorpose.training.presets import PRESETS  # noqa: E402
+
+
+@pytest.fixture
+def lite(anchors):
+    torch.manual_seed(0)
+    return replace(PRESETS["lcrnet-lite"], hidden=64, width=16).build(anchors).eval()
+
+
+def test_proposals_are_scored_sorted_and_inside_the_contract(lite):
+    image = torch.randint(0, 256, (1, 160, 224, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        found = lite(image)
+    m = len(found.scores)
+    assert 0 < m <= 256
+    shapes = {"boxes": (m, 4), "labels": (m,), "joints2d": (m, 13, 2), "joints3d": (m, 13, 3), "visibility": (m, 13)}
+    for name, shape in shapes.items():
+        assert getattr(found, name).shape == shape
+    assert (found.scores.diff() <= 0).all()
+    assert found.labels.min() >= 0
+    assert found.labels.max() < 10
+    assert (found.boxes[:, :2] >= 0).all()
+    assert (found.boxes[:, 2] <= 224).all()
+    assert (found.boxes[:, 3] <= 160).all()
+
+
+def test_decode_places_anchors_in_their_boxes(lite, anchors):
+    """With no offsets and one certain class, the proposal is that anchor in that box."""
+    from anchorpose.lcrnet.heads import RegionOutput
+
+    logits = torch.full((1, 11), -30.0)
+    logits[0, 7] = 30.0
+    output = RegionOutput(logits, torch.zeros(1, 10, 13, 2), torch.zeros(1, 10, 13, 3), torch.zeros(1, 13))
+    found = lite.decode(output, torch.tensor([[10.0, 20, 110, 220]]))
+    assert found.labels[0] == 7
+    np.testing.assert_allclose(found.scores[0], 1, atol=1e-5)
+    np.testing.assert_allclose(found.joints2d[0], anchors.joints2d[7] * [100, 200] + [10, 20], rtol=1e-5)
+    np.testing.assert_allclose(found.joints3d[0], anchors.joints3d[2])
+
+
+def test_a_frozen_trunk_stays_as_it_is(lite):
+    lite.train()
+    assert not any(p.requires_grad for p in lite.trunk.parameters())
+    assert not lite.trunk.training
+    assert lite.head.training
+    assert not lite.features(torch.zeros(1, 3, 64, 64, dtype=torch.uint8)).levels[0].requires_grad
+
+
+def dense_maps(joints, height=40, width=40):
+    """MoveNet's dense maps as they would be for one person, at stride 4."""
+    dense = torch.zeros(1, 52, height, width)
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    centre = joints.mean(0) / 4
+    dense[0, 0] = torch.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / 8)
+    for j, (px, py) in enumerate(joints):
+        dense[0, 1 + j] = torch.exp(-((x + 0.5 - px / 4) ** 2 + (y + 0.5 - py / 4) ** 2) / 2)
+        dense[0, 18 + 2 * j], dense[0, 19 + 2 * j] = py / 4 - y, px / 4 - x
+    return dense
+
+
+def test_evidence_finds_the_joints_of_its_person():
+    """Votes and heat maps of a drawn person lead to the joints, in box coordinates."""
+    rng = torch.Generator().manual_seed(0)
+    joints = torch.rand(17, 2, generator=rng) * 60 + 40
+    box = torch.tensor([30.0, 30, 110, 110])
+    features, skip = JointEvidence()(dense_maps(joints), torch.cat([torch.zeros(1), box])[None], torch.tensor([[80.0, 80]]))
+    assert features.shape == (1, JointEvidence.features)
+    first, place = skip[0, :34].view(17, 2), skip[0, 34:68].view(17, 2)
+    wanted = (joints - 30) / 80
+    assert (place - wanted).abs().max() < 0.03
+    assert (first - wanted).abs().max() < 0.06
+
+
+def test_regression_starts_as_a_copy_of_the_evidence(lite, anchors):
+    """Before any training the regressed body joints are where the evidence puts them."""
+    joints = torch.rand(17, 2, generator=torch.Generator().manual_seed(1)) * 60 + 40
+    box = torch.tensor([[30.0, 30, 110, 110]])
+    dense = dense_maps(joints)
+    levels = [torch.zeros(1, 16, 160 // s, 160 // s) for s in (8, 16, 32)]
+    with torch.inference_mode():
+        output = lite.head(levels, dense, [box], (160, 160))
+    label = 3
+    found = (anchors.joints2d[label] + output.offsets2d[0, label].numpy()) * 80 + 30
+    source = COCO17.map_to(LCR13)[:12]
+    assert np.abs(found[:12] - joints.numpy()[source]).max() < 6
+
+
+@pytest.mark.parametrize("name", ["mobilenetv3_small_050", "resnet18", "tf_efficientnet_lite0"])
+def test_any_timm_backbone_gives_its_levels(name):
+    trunk = TimmFeatures(name, (8, 16, 32)).eval()
+    with torch.inference_mode():
+        found = trunk(torch.rand(1, 3, 64, 96))
+        pyramid = Pyramid(trunk.channels, 24).eval()(found.levels)
+    assert found.dense is None
+    assert [tuple(x.shape) for x in pyramid] == [(1, 24, 8, 12), (1, 24, 4, 6), (1, 24, 2, 3)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(PRESETS))
+def test_every_preset_builds_trains_a_step_and_detects(name, anchors, poses3d):
+    from anchorpose.datasets.loader import make_target
+    from tests.lcrnet.test_targets import person_from
+
+    model = PRESETS[name].build(anchors)
+    images = torch.randint(0, 256, (1, 3, 256, 256), dtype=torch.uint8)
+    target = make_target([person_from(poses3d[0], 80, (128, 110))], anchors, True)
+    losses = model.train().losses(model.features(images), [target], (256, 256), torch.Generator().manual_seed(0))
+    sum(losses.values()).backward()
+    assert all(torch.isfinite(v) for v in losses.values())
+    assert model.head.classify.weight.grad.abs().sum() > 0
+    with torch.inference_mode():
+        assert len(model.eval()(images.permute(0, 2, 3, 1)).scores)
