@@ -63,9 +63,7 @@ def first(annotations: Annotations, count: int | None) -> Annotations:
     return annotations.only({image.file_name for image in annotations.images[:count]})
 
 
-def measure(
-    running: list[systems.System], sets: dict[str, tuple[Path, Annotations]]
-) -> dict[str, dict[str, Table]]:
+def measure(running: list[systems.System], sets: dict[str, tuple[Path, Annotations]]) -> dict[str, dict[str, Table]]:
     """System -> evaluation -> figures, and the median time under `ms`."""
     tables: dict[str, dict[str, Table]] = {system.name: {} for system in running}
     times: dict[str, list[float]] = {system.name: [] for system in running}

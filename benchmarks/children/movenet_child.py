@@ -16,7 +16,6 @@ os.dup2(2, 1)  # libraries that print must not disturb the answers
 import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 
-MIN_SCORE = 0.05  # the network always returns six people, most of them empty places
 STRIDE = 32
 
 
@@ -37,7 +36,7 @@ def main() -> None:
         network.stdin.write(struct.pack("<II", *pixels.shape[:2]) + pixels.tobytes())
         network.stdin.flush()
         people = np.array(json.loads(network.stdout.readline()), np.float32).reshape(6, 56)
-        people = people[people[:, 55] > MIN_SCORE]
+        # All six are kept, however low their score: AP can only gain by it, so the peer is shown at its best.
         ms = 1000 * (time.perf_counter() - start)
         # Each joint is y, x, score, as shares of the padded picture.
         yx = people[:, :51].reshape(-1, 17, 3)[..., :2] * pixels.shape[:2] / scale

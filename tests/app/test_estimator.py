@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 import anchorpose
 from anchorpose import Camera, InputError, JointState
-from anchorpose.app.estimator import find_model, fit, joint_states
+from anchorpose.app.estimator import find_model, joint_states
 from anchorpose.core.boxes import around
 from anchorpose.core.poses import body_centre
+from anchorpose.io.letterbox import letterbox
 
 from . import graphs
 
@@ -135,7 +136,7 @@ def test_pictures_from_files(tiny: Path, tmp_path: Path) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 900), st.integers(1, 900), st.sampled_from([128, 130, 250, 256, 320]))
 def test_fit_pads_to_the_stride_with_zero(width: int, height: int, max_side: int) -> None:
-    padded, (sx, sy) = fit(np.full((height, width, 3), (10, 20, 30), np.uint8), max_side)
+    padded, (sx, sy) = letterbox(np.full((height, width, 3), (10, 20, 30), np.uint8), max_side)
     assert padded.shape[0] % 32 == padded.shape[1] % 32 == 0
     new_width, new_height = round(width * sx), round(height * sy)
     assert max(new_width, new_height) == max_side
@@ -147,7 +148,7 @@ def test_fit_pads_to_the_stride_with_zero(width: int, height: int, max_side: int
 
 def test_fit_leaves_a_picture_of_the_right_size_alone() -> None:
     image = np.random.default_rng(0).integers(0, 256, (160, 256, 3), dtype=np.uint8)
-    padded, scale = fit(image, 256)
+    padded, scale = letterbox(image, 256)
     assert scale == (1, 1)
     np.testing.assert_array_equal(padded, image[..., ::-1])
 

@@ -23,7 +23,7 @@ def test_an_assumed_field_of_view_says_so():
 
 def test_moves_of_the_picture_move_the_projection_alike():
     camera = Camera.from_fov(640, 480, 60)
-    points = np.random.default_rng(0).normal(size=(20, 3)) + [0, 0, 5]
+    points = np.random.default_rng(0).normal(size=(20, 3)) + np.array([0, 0, 5])
     plain = camera.project(points)
     np.testing.assert_allclose(camera.scaled(320, 120).project(points), plain * [0.5, 0.25])
     np.testing.assert_allclose(camera.cropped(10, 20, 100, 100).project(points), plain - [10, 20])

@@ -74,5 +74,3 @@ def scene(
         scores = np.round(rng.random(len(guesses)), 1)  # rounded, so that there are ties
         found[image] = (np.array(guesses).reshape(-1, len(skeleton), 2), scores)
     return coco(images, annotations, skeleton), found
-
-

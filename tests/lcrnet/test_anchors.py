@@ -31,7 +31,8 @@ def test_upper_body_doubles_are_an_affine_of_the_full_body(anchors):
     # The upper body with its margin fills the unit box; the legs hang out below it.
     np.testing.assert_allclose(boxes.around(upper[:, UPPER_BODY], BOX_MARGIN), np.tile([0, 0, 1, 1], (5, 1)), atol=1e-5)
     assert (upper[:, LOWER_LIMBS, 1].max(1) > 1.2).all()
-    assert (full.min() > -0.05) and (full.max() < 1.05)
+    assert full.min() > -0.05
+    assert full.max() < 1.05
 
 
 def test_same_seed_same_anchors_and_any_count(poses3d):

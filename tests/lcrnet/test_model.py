@@ -74,7 +74,8 @@ def test_evidence_finds_the_joints_of_its_person():
     rng = torch.Generator().manual_seed(0)
     joints = torch.rand(17, 2, generator=rng) * 60 + 40
     box = torch.tensor([30.0, 30, 110, 110])
-    features, skip = JointEvidence()(dense_maps(joints), torch.cat([torch.zeros(1), box])[None], torch.tensor([[80.0, 80]]))
+    rois = torch.cat([torch.zeros(1), box])[None]
+    features, skip = JointEvidence()(dense_maps(joints), rois, torch.tensor([[80.0, 80]]))
     assert features.shape == (1, JointEvidence.features)
     first, place = skip[0, :34].view(17, 2), skip[0, 34:68].view(17, 2)
     wanted = (joints - 30) / 80

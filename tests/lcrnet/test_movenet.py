@@ -52,8 +52,9 @@ def state():
     trunk = {k: v.numpy().astype(np.float16) for k, v in MoveNetTrunk().state_dict().items()}
     rng = np.random.default_rng(0)
     for head, out in (("box_scale", 2), ("box_offset", 2), ("keypoint_offset", 34)):
-        for name, shape in (("depthwise.weight", (24, 1, 3, 3)), ("pointwise.weight", (96, 24, 1, 1)),
-                            ("pointwise.bias", (96,)), ("out.weight", (out, 96, 1, 1)), ("out.bias", (out,))):  # fmt: skip
+        shapes = {"depthwise.weight": (24, 1, 3, 3), "pointwise.weight": (96, 24, 1, 1), "pointwise.bias": (96,),
+                  "out.weight": (out, 96, 1, 1), "out.bias": (out,)}  # fmt: skip
+        for name, shape in shapes.items():
             trunk[f"heads.{head}.{name}"] = rng.normal(size=shape).astype(np.float16)
     return trunk
 

@@ -37,8 +37,9 @@ def test_full_body_boxes_only_where_a_lower_limb_is_labelled(target):
     assert len(known_boxes(target)) == 3
     assert target.ignore.tolist() == [[900, 100, 980, 300]]
     joints = target.joints2d[0].numpy()
-    side = joints.max(0) - joints.min(0)
-    np.testing.assert_allclose(target.boxes[0, 0], np.concatenate([joints.min(0) - side / 10, joints.max(0) + side / 10]))
+    low, high = joints.min(0), joints.max(0)
+    margin = (high - low) / 10
+    np.testing.assert_allclose(target.boxes[0, 0], np.concatenate([low - margin, high + margin]), rtol=1e-5)
 
 
 def test_labels_are_the_nearest_anchor_in_3d(target, poses3d, anchors):

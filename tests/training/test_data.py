@@ -5,10 +5,10 @@ import pytest
 
 pytest.importorskip("torch")
 
-from anchorpose.core.errors import InputError  # noqa: E402
-from anchorpose.training.data import read_data  # noqa: E402
-from tests.datasets.conftest import coco_folder  # noqa: E402, F401
-from tests.datasets.test_bvh import BVH  # noqa: E402
+from anchorpose.core.errors import InputError
+from anchorpose.training.data import read_data
+from tests.datasets.conftest import coco_folder  # noqa: F401
+from tests.datasets.test_bvh import BVH
 
 
 def test_pairs_and_cards_read_the_same_people(coco_folder, tmp_path):  # noqa: F811

@@ -29,7 +29,7 @@ from tests.lcrnet.conftest import body  # noqa: E402
 
 TINY = replace(PRESETS["lcrnet-efficientnet"], backbone="mobilenetv3_small_050", hidden=128, width=32, anchors=4,
                warmup_steps=5, batch_size=4, learning_rate=2e-3, regions=24, dropout=0.0,
-               augmentation=Augmentation(size=192, scale=(1.0, 1.01), rotation=0.0, flip=0.0, occluder=0.0, colour=0.0))  # fmt: skip
+               augmentation=Augmentation(192, (1.0, 1.01), rotation=0.0, flip=0.0, occluder=0.0, colour=0.0))  # fmt: skip
 
 
 @pytest.fixture
@@ -44,7 +44,8 @@ def drawn(coco_folder):  # noqa: F811
 def run(drawn, out, **options):
     data, anchors, dataset = drawn
     torch.manual_seed(0)
-    return fit(TINY, TINY.build(anchors), data, anchors, dataset, FitOptions(out, workers=0, mixed_precision="no", **options), "random")
+    chosen = FitOptions(out, workers=0, mixed_precision="no", **options)
+    return fit(TINY, TINY.build(anchors), data, anchors, dataset, chosen, "random")
 
 
 def read_losses(out):
@@ -54,7 +55,7 @@ def read_losses(out):
 
 @pytest.mark.slow
 def test_eight_pictures_are_learnt_by_heart(drawn, tmp_path):
-    data, anchors, dataset = drawn
+    _, anchors, dataset = drawn
     torch.manual_seed(0)
     model = TINY.build(anchors)
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3)

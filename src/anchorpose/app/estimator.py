@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 import anchorpose
-from anchorpose.app.runtime import LARGEST, SMALLEST, STRIDE, OnnxModel
+from anchorpose.app.runtime import OnnxModel
 from anchorpose.core.camera import Camera
 from anchorpose.core.errors import InputError
 from anchorpose.core.poses import JointState, Poses
 from anchorpose.core.skeleton import LCR13
 from anchorpose.io.images import read_image
+from anchorpose.io.letterbox import LARGEST, SMALLEST, letterbox
 from anchorpose.lcrnet.integration import IntegrationOptions, People, Proposals, integrate
 from anchorpose.lcrnet.placement import place
 
@@ -25,8 +26,9 @@ WEIGHTS = Path(anchorpose.__file__).parent / "weights"
 SEEN = 0.5
 """A joint whose visibility is at least this is VISIBLE, below it is HIDDEN."""
 
-Image = str | Path | NDArray[np.uint8]
-"""A file name, or (h, w, 3) BGR uint8 pixels as OpenCV reads them (also greyscale or with alpha)."""
+Image = str | Path | bytes | NDArray[np.uint8] | Any
+"""A file name, an encoded file's bytes, (h, w, 3) BGR uint8 pixels as OpenCV reads them (also greyscale or with
+alpha), or a PIL image; see `anchorpose.io.images.read_image`."""
 
 
 def load(
@@ -104,7 +106,7 @@ class Estimator:
         """The people of one picture, best score first.
 
         Args:
-            image: file name or (h, w, 3) BGR uint8 pixels.
+            image: file name, bytes, (h, w, 3) BGR uint8 pixels or PIL image.
             camera: of this picture; None takes one from the field of view.
 
         Raises:
@@ -132,42 +134,9 @@ class Estimator:
     def detect_proposals(self, image: Image) -> Proposals:
         """All proposals of one picture before integration, best first, in pixels of that picture."""
         pixels = read_image(image)
-        padded, scale = fit(pixels, self.max_side)
+        padded, scale = letterbox(pixels, self.max_side)
         proposals = self.model(padded)
         return proposals.scaled((1 / scale[0], 1 / scale[1]))
-
-
-def fit(image: NDArray[np.uint8], max_side: int) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """The picture as the graph takes it.
-
-    Args:
-        image: (h, w, 3) BGR.
-        max_side: pixels of the longer side after scaling up or down.
-
-    Returns:
-        RGB pixels, padded with 0 at the right and bottom to multiples of 32 (at least 128), and the factors along
-        x and y from pixels of `image` to pixels of the result; they differ because sizes are whole numbers.
-    """
-    height, width = image.shape[:2]
-    factor = max_side / max(height, width)
-    new_width, new_height = max(1, round(width * factor)), max(1, round(height * factor))
-    rgb = cv2.cvtColor(_resize(image, new_width, new_height), cv2.COLOR_BGR2RGB)
-    padded = np.zeros((_padded_side(new_height), _padded_side(new_width), 3), np.uint8)
-    padded[:new_height, :new_width] = rgb
-    return padded, (new_width / width, new_height / height)
-
-
-def _padded_side(pixels: int) -> int:
-    """The next multiple of the stride that the graph takes."""
-    return max(SMALLEST, -(-pixels // STRIDE) * STRIDE)
-
-
-def _resize(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
-    if image.shape[:2] == (height, width):
-        return image
-    # INTER_AREA averages all pixels, so shrinking does not alias; for enlarging it would repeat pixels.
-    way = cv2.INTER_AREA if width < image.shape[1] or height < image.shape[0] else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (width, height), interpolation=way), dtype=np.uint8)
 
 
 def _to_poses(people: People, camera: Camera) -> Poses:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anchorpose.core.errors import InputError
+from anchorpose.io.letterbox import STRIDE
 from anchorpose.lcrnet.integration import IntegrationOptions, Proposals
 
 if TYPE_CHECKING:
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 
 METADATA_KEY = "anchorpose"
 OUTPUTS = ("boxes", "scores", "labels", "joints2d", "joints3d", "visibility")
-STRIDE = 32
-"""Input height and width are multiples of this."""
-SMALLEST, LARGEST = 128, 4096
-"""Limits of the input's height and width, for which the graph is exported."""
 _LOG_ERRORS_ONLY = 3
 
 

@@ -180,7 +180,8 @@ def body_centre(joints3d: NDArray[np.floating], skeleton: Skeleton = LCR13) -> N
 def _plain(values: NDArray[Any] | np.floating[Any]) -> Any:
     """Rounded to 5 decimals (10 micrometres); NaN becomes None because JSON has none."""
     rounded = np.round(np.asarray(values, dtype=np.float64), 5)
-    return np.where(np.isfinite(rounded), rounded, None).tolist() if not np.isfinite(rounded).all() else rounded.tolist()
+    known = np.isfinite(rounded)
+    return rounded.tolist() if known.all() else np.where(known, rounded, None).tolist()
 
 
 def _hypotheses(modes: list[dict[str, Any]], joints: int) -> Hypotheses:

@@ -114,5 +114,3 @@ def _load(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict) or not {"images", "annotations", "categories"} <= set(data):
         raise InputError(f"{path} lacks images, annotations or categories; give a COCO keypoint file")
     return data
-
-

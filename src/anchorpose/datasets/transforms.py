@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from anchorpose.core import boxes
 from anchorpose.datasets.coco import mirrored
-from anchorpose.datasets.samples import Floats, Person
+from anchorpose.datasets.samples import Person
 
 Image = NDArray[np.uint8]
 _MIN_INSIDE = 0.3
@@ -141,19 +141,3 @@ def jitter_colour(image: Image, strength: float, rng: np.random.Generator) -> Im
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     mixed = cv2.addWeighted(image, saturation, grey, 1 - saturation, 0)
     return np.asarray(cv2.convertScaleAbs(mixed, alpha=gain, beta=(offset - 1) * 96), dtype=np.uint8)
-
-
-def letterbox(image: Image, max_side: int) -> tuple[Image, Floats]:
-    """Scale so that the longer side is `max_side` and pad right and bottom to multiples of 32 with 0.
-
-    Returns:
-        the picture, and the (2,) factors (x, y) from the photograph's pixels to it.
-    """
-    height, width = image.shape[:2]
-    factor = max_side / max(height, width)
-    w, h = max(1, round(width * factor)), max(1, round(height * factor))
-    method = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    resized = cv2.resize(image, (w, h), interpolation=method)
-    padded = np.zeros((-(-h // 32) * 32, -(-w // 32) * 32, 3), dtype=np.uint8)
-    padded[:h, :w] = resized
-    return padded, np.array([w / width, h / height], dtype=np.float32)

@@ -14,6 +14,9 @@ from anchorpose.lcrnet.losses import region_losses
 from anchorpose.lcrnet.targets import PictureTarget, rpn_target, sample_regions
 from anchorpose.lcrnet.trunks import MoveNetFeatures, Pyramid, TimmFeatures, TrunkFeatures
 
+JITTERED = 4
+"""Jittered copies of every true box that join the RPN's proposals in training."""
+
 
 class DecodedProposals(NamedTuple):
     """m scored pose proposals of one picture, best first; pixels and metres, see docs/architecture.md."""
@@ -84,10 +87,11 @@ class LCRNet(nn.Module):
         named = {str(i): x for i, x in enumerate(levels)}
         proposals, rpn = self.localization(images, named, [rpn_target(t) for t in targets])
         with torch.no_grad():
+            count, share = len(self.anchors3d), self.positive_share
             regions = [
-                sample_regions(p.detach().float(), t, len(self.anchors3d), self.positive_share, self.regions, 4, generator)
+                sample_regions(p.detach().float(), t, count, share, self.regions, JITTERED, generator)
                 for p, t in zip(proposals, targets, strict=True)
-            ]  # fmt: skip
+            ]
         output = self.head(levels, features.dense, [r.boxes for r in regions], image_size)
         found = region_losses(output, regions, targets, self.anchors2d, self.anchors3d, self.smooth_l1_beta)
         return {"objectness": rpn["loss_objectness"], "rpn_box": rpn["loss_rpn_box_reg"], **found}

@@ -53,7 +53,9 @@ def read_card(folder: Path) -> dict[str, Any]:
     try:
         card = json.loads((folder / "card.json").read_text())
     except (OSError, ValueError) as error:
-        raise InputError(f"the checkpoint {folder} has no readable card.json ({error}); train again or copy it whole") from None
+        raise InputError(
+            f"the checkpoint {folder} has no readable card.json ({error}); train again or copy it whole"
+        ) from None
     return dict(card)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from anchorpose.core.errors import InputError
+from anchorpose.core.skeleton import LCR13
 from anchorpose.datasets.bvh import lcr13_poses, read_bvh
 from anchorpose.datasets.coco import read_coco
 from anchorpose.datasets.samples import Floats, Sample
@@ -96,7 +97,8 @@ def read_data(specifications: Sequence[str]) -> Data:
         card, base = _read_card(Path(text)), Path(text).parent
         sources += [_source(entry, base, text) for entry in card.get("sources", [])]
         for pattern in card.get("mocap", []):
-            mocap += sorted(base.glob(pattern)) if not Path(pattern).is_absolute() else sorted(Path("/").glob(pattern[1:]))
+            absolute = Path(pattern).is_absolute()
+            mocap += sorted(Path("/").glob(pattern[1:]) if absolute else base.glob(pattern))
         licence = card.get("mocap_licence", licence)
     if not sources:
         raise InputError("found no photographs to train on; give --data FILE.json=IMAGES or a data card")
@@ -107,7 +109,9 @@ def _read_card(path: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text())
     except OSError as error:
-        raise InputError(f"cannot read the data card {path}: {error.strerror}; give FILE.json=IMAGES or a card") from None
+        raise InputError(
+            f"cannot read the data card {path}: {error.strerror}; give FILE.json=IMAGES or a card"
+        ) from None
     except ValueError as error:
         raise InputError(f"the data card {path} is not JSON: {error}") from None
     if not isinstance(card, dict) or "sources" not in card:
@@ -120,11 +124,11 @@ def _source(entry: dict[str, Any], base: Path, card: str) -> Source:
     if missing:
         raise InputError(f"a source of {card} lacks {', '.join(sorted(missing))}")
     lifted = base / entry["lifted"] if "lifted" in entry else None
-    return Source(entry["name"], base / entry["annotations"], base / entry["images"],
-                  entry.get("exhaustive", True), lifted, entry.get("licence", "not stated"), entry.get("repeat", 1))  # fmt: skip
+    return Source(
+        entry["name"], base / entry["annotations"], base / entry["images"], entry.get("exhaustive", True), lifted,
+        entry.get("licence", "not stated"), entry.get("repeat", 1),
+    )  # fmt: skip
 
 
 def _mirrored3d(poses: Floats) -> Floats:
-    from anchorpose.core.skeleton import LCR13
-
     return np.asarray(poses[:, LCR13.flip] * [-1, 1, 1], dtype=np.float32)

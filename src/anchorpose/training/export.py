@@ -19,10 +19,11 @@ from torch import Tensor
 
 from anchorpose.core.errors import InputError
 from anchorpose.core.skeleton import LCR13
+from anchorpose.io.letterbox import LARGEST, SMALLEST, STRIDE
+from anchorpose.lcrnet.anchors import AnchorPoses
 from anchorpose.lcrnet.model import DecodedProposals, LCRNet
 from anchorpose.training.checkpoint import find_checkpoint, read_card, read_weights
 from anchorpose.training.presets import Preset, find_preset
-from anchorpose.lcrnet.anchors import AnchorPoses
 
 OUTPUTS = DecodedProposals._fields
 MAX_PIXELS, MAX_METRES = 1e-3, 1e-4
@@ -93,7 +94,8 @@ def export(run: Path, out: Path, pictures: list[NDArray[np.uint8]] | None = None
 
 def _trace(model: LCRNet) -> onnx.ModelProto:
     """The fp32 graph with free height and width."""
-    dynamic = {"image": {1: 32 * torch.export.Dim("rows", min=4, max=128), 2: 32 * torch.export.Dim("columns", min=4, max=128)}}
+    rows, columns = (torch.export.Dim(n, min=SMALLEST // STRIDE, max=LARGEST // STRIDE) for n in ("rows", "columns"))
+    dynamic = {"image": {1: STRIDE * rows, 2: STRIDE * columns}}
     example = torch.zeros(1, 384, 512, 3, dtype=torch.uint8)
     with torch.no_grad():
         program = torch.onnx.export(model, (example,), dynamo=True, opset_version=18, dynamic_shapes=dynamic,

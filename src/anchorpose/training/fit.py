@@ -159,8 +159,9 @@ class _Run:
         shuffled = torch.Generator().manual_seed(self.options.seed + 104729 * self.progress.epoch)
         order = torch.randperm(len(dataset), generator=shuffled).tolist()
         order = order[self.progress.batch * self.batch_size * self.accelerator.num_processes :]
-        loader = DataLoader(dataset, self.batch_size, sampler=order, num_workers=self.options.workers,
-                            collate_fn=collate, drop_last=True, prefetch_factor=3 if self.options.workers else None)  # fmt: skip
+        workers = self.options.workers
+        loader = DataLoader(dataset, self.batch_size, sampler=order, num_workers=workers, collate_fn=collate,
+                            drop_last=True, prefetch_factor=3 if workers else None)  # fmt: skip
         return iter(self.accelerator.prepare(loader))
 
     def _step(self, images: Tensor, targets: list[Target]) -> dict[str, Tensor]:

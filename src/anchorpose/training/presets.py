@@ -59,9 +59,9 @@ class Preset:
     dropout: float = 0.0
     replay: int = 0
     replay_size: int = 2000
-    augmentation: Augmentation = Augmentation()
+    augmentation: Augmentation = field(default_factory=Augmentation)
     max_side: int = 448
-    integration: IntegrationOptions = IntegrationOptions()
+    integration: IntegrationOptions = field(default_factory=IntegrationOptions)
 
     def build(self, anchors: AnchorPoses) -> LCRNet:
         """The network with fresh heads; trunk weights are loaded by `anchorpose.training.trunk_weights`."""

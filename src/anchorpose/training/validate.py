@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 
 from anchorpose.core import boxes
 from anchorpose.core.camera import Camera
-from anchorpose.core.errors import InputError
 from anchorpose.core.poses import JointState, Poses
 from anchorpose.core.skeleton import LCR13
-from anchorpose.datasets.transforms import letterbox
 from anchorpose.evaluation.protocols import Table, evaluate_coco, evaluate_lsp, load_annotations
+from anchorpose.io.images import read_image
+from anchorpose.io.letterbox import letterbox
 from anchorpose.lcrnet.integration import IntegrationOptions, Proposals, integrate
 from anchorpose.lcrnet.model import LCRNet
 
@@ -25,12 +24,10 @@ def predict(model: LCRNet, path: Path, max_side: int, options: IntegrationOption
     Raises:
         InputError: the photograph cannot be read.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError(f"cannot read the photograph {path}; check the folder of the images")
+    image = read_image(path)
     padded, factor = letterbox(image, max_side)
     with torch.inference_mode():
-        found = model(torch.from_numpy(np.ascontiguousarray(padded[:, :, ::-1]))[None])
+        found = model(torch.from_numpy(padded)[None])
     proposals = Proposals(*(tensor.cpu().numpy() for tensor in found)).scaled((1 / factor[0], 1 / factor[1]))
     height, width = image.shape[:2]
     people = integrate(proposals, len(model.anchors3d), width, height, options)
