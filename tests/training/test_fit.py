@@ -29,7 +29,7 @@ from tests.lcrnet.conftest import body  # noqa: E402
 
 TINY = replace(PRESETS["lcrnet-efficientnet"], backbone="mobilenetv3_small_050", hidden=128, width=32, anchors=4,
                warmup_steps=5, batch_size=4, learning_rate=2e-3, regions=24, dropout=0.0,
-               augmentation=Augmentation(192, (1.0, 1.01), rotation=0.0, flip=0.0, occluder=0.0, colour=0.0))  # fmt: skip
+               augmentation=Augmentation(192, (1.0, 1.01), 0.0, flip=0.0, colour=0.0, occluder=0.0))  # fmt: skip
 
 
 @pytest.fixture

@@ -179,9 +179,11 @@ def body_centre(joints3d: NDArray[np.floating], skeleton: Skeleton = LCR13) -> N
 
 def _plain(values: NDArray[Any] | np.floating[Any]) -> Any:
     """Rounded to 5 decimals (10 micrometres); NaN becomes None because JSON has none."""
-    rounded = np.round(np.asarray(values, dtype=np.float64), 5)
+    rounded = np.asarray(np.round(np.asarray(values, dtype=np.float64), 5))
     known = np.isfinite(rounded)
-    return rounded.tolist() if known.all() else np.where(known, rounded, None).tolist()
+    plain = np.array(rounded, dtype=object)
+    plain[~known] = None
+    return plain.tolist()
 
 
 def _hypotheses(modes: list[dict[str, Any]], joints: int) -> Hypotheses:

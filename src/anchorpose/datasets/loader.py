@@ -64,8 +64,10 @@ def make_target(people: Sequence[Person], anchors: AnchorPoses, exhaustive: bool
             labels[known3d] = anchors.nearest3d(joints3d[known3d])
         annotated = np.stack([p.box for p in usable])
         both = _boxes(joints2d, np.where((error < MAX_FIT_ERROR)[:, None, None], fitted, np.nan), annotated)
-    tensors = (torch.from_numpy(np.ascontiguousarray(a)) for a in (both, labels.astype(np.int64), joints2d, joints3d))
-    return Target(*tensors, torch.from_numpy(visible), ignore, exhaustive)
+    return Target(
+        torch.from_numpy(both), torch.from_numpy(labels.astype(np.int64)), torch.from_numpy(joints2d),
+        torch.from_numpy(joints3d), torch.from_numpy(visible), ignore, exhaustive,
+    )  # fmt: skip
 
 
 def _boxes(joints2d: np.ndarray, fitted: np.ndarray, annotated: np.ndarray) -> np.ndarray:
@@ -103,7 +105,7 @@ class PoseDataset(Dataset[tuple[Tensor, Target]]):
         if image is None:
             raise InputError(f"cannot read the photograph {sample.image}; check the images folder of the data")
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        picture, people = augment(image, sample.people, self.options, rng)
+        picture, people = augment(np.asarray(image, np.uint8), sample.people, self.options, rng)
         target = make_target(people, self.anchors, sample.exhaustive)
         return torch.from_numpy(np.ascontiguousarray(picture[:, :, ::-1].transpose(2, 0, 1))), target
 

@@ -27,6 +27,7 @@ class Augmentation:
     Args:
         size: side of the square training picture, pixels (a multiple of 32).
         scale: longer side of the photograph over `size`, drawn log-uniformly.
+        enlarge: no photograph is enlarged by more; small ones get 0.8 to `enlarge` of their own size instead.
         rotation: standard deviation of the in-plane rotation, degrees (cut at twice that).
         flip: probability of the mirror.
         colour: strength of brightness, contrast and saturation changes.
@@ -39,6 +40,7 @@ class Augmentation:
     flip: float = 0.5
     colour: float = 0.3
     occluder: float = 0.25
+    enlarge: float = 1.6
 
 
 def augment(
@@ -60,7 +62,8 @@ def augment(
         people_now = [mirrored(p, image.shape[1]) for p in people_now]
         image = np.ascontiguousarray(image[:, ::-1])
     matrix, angle = random_similarity(image.shape[1], image.shape[0], options, rng)
-    moved = cv2.warpAffine(image, to_centres(matrix), (options.size, options.size), flags=cv2.INTER_LINEAR)
+    size = (options.size, options.size)
+    moved = np.asarray(cv2.warpAffine(image, to_centres(matrix), size, flags=cv2.INTER_LINEAR), np.uint8)
     people_now = [transform_person(p, matrix, angle) for p in people_now]
     people_now = [keep_inside(p, options.size) for p in people_now]
     people_now = [p for p in people_now if boxes.area(boxes.clip(p.box, options.size, options.size)) > 0]
@@ -74,8 +77,9 @@ def random_similarity(
     width: int, height: int, options: Augmentation, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], float]:
     """A (2, 3) map from photograph to picture (pixel-corner coordinates), and its rotation in radians."""
-    low, high = np.log(options.scale)
-    scale = np.exp(rng.uniform(low, high)) * options.size / max(width, height)
+    scale = np.exp(rng.uniform(*np.log(options.scale))) * options.size / max(width, height)
+    if scale > options.enlarge:
+        scale = np.exp(rng.uniform(np.log(0.8), np.log(options.enlarge)))
     angle = np.radians(np.clip(rng.normal(0, options.rotation), -2 * options.rotation, 2 * options.rotation))
     if rng.random() < 0.4:
         angle = 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,7 +13,7 @@ from anchorpose.lcrnet.targets import PictureTarget, RegionTarget
 
 
 def region_losses(
-    output: RegionOutput, regions: list[RegionTarget], targets: list[PictureTarget], anchors2d: Tensor,
+    output: RegionOutput, regions: list[RegionTarget], targets: Sequence[PictureTarget], anchors2d: Tensor,
     anchors3d: Tensor, beta: float,
 ) -> dict[str, Tensor]:  # fmt: skip
     """Losses of the heads over the sampled regions.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -72,7 +73,7 @@ class LCRNet(nn.Module):
             return self.trunk(scaled)
 
     def losses(
-        self, features: TrunkFeatures, targets: list[PictureTarget], image_size: tuple[int, int],
+        self, features: TrunkFeatures, targets: Sequence[PictureTarget], image_size: tuple[int, int],
         generator: torch.Generator,
     ) -> dict[str, Tensor]:  # fmt: skip
         """The named losses of a batch, unweighted.

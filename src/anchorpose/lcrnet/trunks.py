@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -58,13 +58,15 @@ class TimmFeatures(nn.Module):
         super().__init__()
         import timm  # only where a timm backbone is asked for: it takes a second to import
 
-        probe = timm.create_model(name, pretrained=False, features_only=True)
+        probe: Any = timm.create_model(name, pretrained=False, features_only=True)
         reductions = probe.feature_info.reduction()
         indices = [len(reductions) - 1 - reductions[::-1].index(s) for s in strides]
-        self.backbone = timm.create_model(name, pretrained=False, features_only=True, out_indices=indices)
+        backbone: Any = timm.create_model(name, pretrained=False, features_only=True, out_indices=indices)
+        self.backbone = backbone
         self.strides = tuple(strides)
-        self.channels = tuple(self.backbone.feature_info.channels())
-        config = getattr(probe, "default_cfg", None) or timm.get_pretrained_cfg(name).to_dict()
+        self.channels = tuple(backbone.feature_info.channels())
+        known: Any = timm.get_pretrained_cfg(name)
+        config = getattr(probe, "default_cfg", None) or known.to_dict()
         self.register_buffer("mean", torch.tensor(config["mean"]).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config["std"]).view(3, 1, 1), persistent=False)
 

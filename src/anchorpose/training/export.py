@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tempfile
 from dataclasses import asdict, dataclass
@@ -79,7 +80,7 @@ def export(run: Path, out: Path, pictures: list[NDArray[np.uint8]] | None = None
     model, preset, card = load_model(run)
     checks = pictures or [np.random.default_rng(s).integers(0, 256, (320, 384 + 32 * s, 3), np.uint8) for s in range(2)]
     graph = _trace(model)
-    parity = _parity(model, graph, checks)
+    parity = _parity(model, graph, checks, preset.integration.min_score)
     if parity.pixels > MAX_PIXELS or parity.metres > MAX_METRES:
         raise RuntimeError(f"the exported graph differs from torch: {parity}")
     if half:
@@ -98,13 +99,16 @@ def _trace(model: LCRNet) -> onnx.ModelProto:
     dynamic = {"image": {1: STRIDE * rows, 2: STRIDE * columns}}
     example = torch.zeros(1, 384, 512, 3, dtype=torch.uint8)
     with torch.no_grad():
+        # The exporter logs every node of a graph; its errors still come as exceptions.
+        logging.getLogger("torch.fx").setLevel(logging.ERROR)
         program = torch.onnx.export(model, (example,), dynamo=True, opset_version=18, dynamic_shapes=dynamic,
                                     input_names=["image"], output_names=list(OUTPUTS), verbose=False)  # fmt: skip
     assert program is not None
     return program.model_proto
 
 
-def _parity(model: LCRNet, graph: onnx.ModelProto, pictures: list[NDArray[np.uint8]]) -> Parity:
+def _parity(model: LCRNet, graph: onnx.ModelProto, pictures: list[NDArray[np.uint8]], min_score: float) -> Parity:
+    """Differences over the proposals that the integration looks at (of at least `min_score`)."""
     session = onnxruntime.InferenceSession(graph.SerializeToString(), providers=["CPUExecutionProvider"])
     worst = Parity(0.0, 0.0, 0.0, 0)
     for picture in pictures:
@@ -113,6 +117,7 @@ def _parity(model: LCRNet, graph: onnx.ModelProto, pictures: list[NDArray[np.uin
         theirs = DecodedProposals(*(torch.from_numpy(a) for a in session.run(list(OUTPUTS), {"image": picture[None]})))
         if len(ours.scores) != len(theirs.scores):
             raise RuntimeError(f"torch gave {len(ours.scores)} proposals, the graph {len(theirs.scores)}")
+        ours = DecodedProposals(*(values[ours.scores >= min_score] for values in ours))
         matched = _match(ours, theirs)
         if len(matched):
             found = [_difference(ours, theirs, matched, name) for name in ("joints2d", "joints3d", "scores")]

@@ -173,10 +173,10 @@ class _Run:
             with self.accelerator.autocast():
                 features = self.model.features(images)
             self.replay.add(features, targets)
-        losses = self._update(images, features, targets, size)
-        for _ in range(self.preset.replay if self.replay is not None else 0):
-            losses = self._update(None, *self.replay.draw(self.batch_size), size)  # type: ignore[union-attr]
-        return losses
+            for _ in range(self.preset.replay):
+                earlier, people = self.replay.draw(self.batch_size)
+                self._update(None, earlier, people, size)
+        return self._update(images, features, targets, size)
 
     def _update(self, images: Tensor | None, features: TrunkFeatures | None, targets: list[Target],
                 size: tuple[int, int]) -> dict[str, Tensor]:  # fmt: skip
