@@ -55,6 +55,8 @@ class Train:
     """Start of all random numbers."""
     trunk_weights: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None
     """Weights of the backbone to start from."""
+    val: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE.json=DIR"), tyro.conf.UseAppendAction] = ()
+    """Annotated photographs to measure the result on; the figures go into the card."""
     resume: bool = True
     """Go on from the last checkpoint in the output folder, if there is one."""
 
@@ -67,7 +69,7 @@ class Train:
             raise _needs_train_extra(error) from error
         options = FitOptions(out=self.out, epochs=self.epochs, minutes=self.minutes, batch_size=self.batch_size,
                              workers=self.workers, seed=self.seed, resume=self.resume)  # fmt: skip
-        print(train(self.preset, self.data, options, self.trunk_weights))
+        print(train(self.preset, self.data, options, self.trunk_weights, self.val))
         return 0
 
 
@@ -86,7 +88,10 @@ class Export:
             from anchorpose.training.export import export
         except ModuleNotFoundError as error:
             raise _needs_train_extra(error) from error
-        worst = export(self.run_folder, self.out)
+        try:
+            worst = export(self.run_folder, self.out)
+        except RuntimeError as error:
+            raise InputError(f"{error}; nothing was written") from error
         print(f"{self.out}: differs from torch by at most {worst.pixels:.2g} pixels, {worst.metres:.2g} m, "
               f"{worst.scores:.2g} in scores ({worst.proposals} proposals)")  # fmt: skip
         return 0

@@ -11,10 +11,12 @@ STRIDE = 32
 """Input height and width are multiples of this."""
 SMALLEST, LARGEST = 128, 4096
 """Limits of the input's height and width, for which the graph is exported."""
+ENLARGE = 1.25
+"""Small pictures are enlarged by no more: beyond, people grow past the sizes that the network knows."""
 
 
 def letterbox(image: Image, max_side: int) -> tuple[Image, tuple[float, float]]:
-    """Scale up or down so that the longer side is `max_side`, and pad.
+    """Scale so that the longer side is `max_side` (small pictures by at most `ENLARGE`), and pad.
 
     Args:
         image: (h, w, 3) BGR.
@@ -25,7 +27,7 @@ def letterbox(image: Image, max_side: int) -> tuple[Image, tuple[float, float]]:
         x and y from pixels of `image` to pixels of the result; they differ because sizes are whole numbers.
     """
     height, width = image.shape[:2]
-    factor = max_side / max(height, width)
+    factor = min(max_side / max(height, width), ENLARGE)
     new_width, new_height = max(1, round(width * factor)), max(1, round(height * factor))
     rgb = cv2.cvtColor(_resize(image, new_width, new_height), cv2.COLOR_BGR2RGB)
     padded = np.zeros((_padded_side(new_height), _padded_side(new_width), 3), np.uint8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,16 +10,35 @@ from pathlib import Path
 
 import torch
 
+from anchorpose.core.errors import InputError
 from anchorpose.datasets.loader import PoseDataset
+from anchorpose.training.checkpoint import find_checkpoint
 from anchorpose.training.data import read_data
+from anchorpose.training.export import load_model
 from anchorpose.training.fit import FitOptions, fit
 from anchorpose.training.presets import find_preset
 from anchorpose.training.trunk_weights import load_trunk
+from anchorpose.training.validate import validate
 
 
-def train(preset_name: str, data: Sequence[str], options: FitOptions, trunk_weights: Path | None = None) -> Path:
-    """Train a preset on data cards or `FILE.json=IMAGES` pairs; returns the last checkpoint's folder."""
+def train(
+    preset_name: str, data: Sequence[str], options: FitOptions, trunk_weights: Path | None = None,
+    val: Sequence[str] = (),
+) -> Path:  # fmt: skip
+    """Train a preset, and measure it.
+
+    Args:
+        preset_name: see `presets`. data: data cards or `FILE.json=IMAGES` pairs. options: of the run.
+        trunk_weights: safetensors for the trunk. val: `FILE.json=IMAGES` pairs whose figures go into the card.
+
+    Returns:
+        the last checkpoint's folder.
+
+    Raises:
+        InputError: anything given is missing or does not fit.
+    """
     preset = find_preset(preset_name)
+    pairs = [_pair(text) for text in val]
     read = read_data(data)
     samples = read.samples()
     anchors = read.anchors(samples, preset.anchors, options.seed)
@@ -27,4 +47,30 @@ def train(preset_name: str, data: Sequence[str], options: FitOptions, trunk_weig
     model = preset.build(anchors)
     source = load_trunk(model.trunk, trunk_weights)
     dataset = PoseDataset(samples, anchors, replace(preset.augmentation), options.seed)
-    return fit(preset, model, read, anchors, dataset, options, source)
+    folder = fit(preset, model, read, anchors, dataset, options, source)
+    if pairs:
+        measure(options.out, pairs)
+    return folder
+
+
+def measure(run: Path, pairs: Sequence[tuple[Path, Path]]) -> None:
+    """Add the figures of a run on annotated photographs to its card.
+
+    Args:
+        run: what `fit` wrote. pairs: (annotations, folder of the images).
+    """
+    model, preset, card = load_model(run)
+    options = replace(preset.integration, min_person_score=0.0)  # AP ranks everyone
+    figures = {f"{a.parent.name}/{a.stem}": validate(model, a, images, preset.max_side, options) for a, images in pairs}
+    folder = find_checkpoint(run)
+    assert folder is not None
+    partial = folder / "card.json.partial"
+    partial.write_text(json.dumps({**card, "figures": figures}, indent=2, allow_nan=False))
+    os.replace(partial, folder / "card.json")
+
+
+def _pair(text: str) -> tuple[Path, Path]:
+    annotations, _, images = text.partition("=")
+    if not images:
+        raise InputError(f"found {text!r} for validation, wanted FILE.json=IMAGES")
+    return Path(annotations), Path(images)

@@ -46,6 +46,7 @@ class Data:
     sources: tuple[Source, ...]
     mocap: tuple[Path, ...] = ()
     mocap_licence: str = "not stated"
+    use: str = "what the licences of the data allow"
 
     def samples(self) -> list[Sample]:
         """All photographs that have people."""
@@ -81,14 +82,15 @@ def read_data(specifications: Sequence[str]) -> Data:
     """Data of `FILE.json=IMAGES` pairs and data cards.
 
     A data card is JSON with `sources` (each `name`, `annotations`, `images` and, where they apply, `exhaustive`,
-    `lifted`, `licence`) and `mocap` (globs of BVH files, `mocap_licence`); paths are relative to the card.
+    `lifted`, `repeat`, `licence`), `mocap` (globs of BVH files), `mocap_licence` and `use` (what the weights may be used
+    for); paths are relative to the card.
 
     Raises:
         InputError: a card or a path is missing or malformed.
     """
     sources: list[Source] = []
     mocap: list[Path] = []
-    licence = "not stated"
+    licence, use = "not stated", Data.use
     for text in specifications:
         if "=" in text:
             annotations, images = (Path(part) for part in text.split("=", 1))
@@ -99,10 +101,10 @@ def read_data(specifications: Sequence[str]) -> Data:
         for pattern in card.get("mocap", []):
             absolute = Path(pattern).is_absolute()
             mocap += sorted(Path("/").glob(pattern[1:]) if absolute else base.glob(pattern))
-        licence = card.get("mocap_licence", licence)
+        licence, use = card.get("mocap_licence", licence), card.get("use", use)
     if not sources:
         raise InputError("found no photographs to train on; give --data FILE.json=IMAGES or a data card")
-    return Data(tuple(sources), tuple(mocap), licence)
+    return Data(tuple(sources), tuple(mocap), licence, use)
 
 
 def _read_card(path: Path) -> dict[str, Any]:

@@ -266,6 +266,7 @@ def _card(preset: Preset, data: Data, trunk: str) -> dict[str, Any]:
     return {
         "schema": "anchorpose/card/1",
         "preset": json.loads(json.dumps(asdict(preset))),
+        "use": data.use,
         "trunk": trunk,
         "data": data.licences(),
         "commit": commit.stdout.strip() or None,

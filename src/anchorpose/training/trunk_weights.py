@@ -30,7 +30,7 @@ def load_trunk(trunk: MoveNetFeatures | TimmFeatures, weights: Path | None) -> s
         if weights is None:
             raise InputError("this preset needs MoveNet's trunk; give --trunk-weights movenet_multipose.safetensors "
                              "(made by `python -m anchorpose.lcrnet.movenet_weights`)")  # fmt: skip
-        return _fill(trunk.trunk, read_weights(weights), weights)
+        return _fill(trunk.trunk, read_weights(weights), weights) + " (Google MoveNet MultiPose Lightning, Apache-2.0)"
     if weights is not None:
         return _fill(trunk.backbone, read_weights(weights), weights)
     if "efficientnet_lite0" in type(trunk.backbone).__name__.lower() or trunk.channels[-1] == 320:
