@@ -13,7 +13,7 @@ from anchorpose import Camera, InputError, JointState
 from anchorpose.app.estimator import find_model, joint_states
 from anchorpose.core.boxes import around
 from anchorpose.core.poses import body_centre
-from anchorpose.io.letterbox import letterbox
+from anchorpose.io.letterbox import ENLARGE, letterbox
 
 from . import graphs
 
@@ -36,8 +36,8 @@ def picture(width: int, height: int, centre: tuple[int, int] | None, radius: int
 def test_joints_come_back_in_pixels_of_the_photograph(tiny: Path, width: int, height: int, centre: tuple) -> None:
     poses = anchorpose.load(tiny)(picture(width, height, centre, radius=16))
     assert len(poses) == 1
-    long_side = max(width, height)
-    new = np.array([round(width * 256 / long_side), round(height * 256 / long_side)])
+    factor = min(256 / max(width, height), ENLARGE)
+    new = np.array([round(width * factor), round(height * factor)])
     scale = new / [width, height]
     np.testing.assert_allclose(poses.joints2d[0], centre + graphs.OFFSETS / scale, atol=1.0)
     np.testing.assert_allclose(poses.boxes[0], around(poses.joints2d[0], 0.1), atol=1e-3)
@@ -139,7 +139,7 @@ def test_fit_pads_to_the_stride_with_zero(width: int, height: int, max_side: int
     padded, (sx, sy) = letterbox(np.full((height, width, 3), (10, 20, 30), np.uint8), max_side)
     assert padded.shape[0] % 32 == padded.shape[1] % 32 == 0
     new_width, new_height = round(width * sx), round(height * sy)
-    assert max(new_width, new_height) == max_side
+    assert max(new_width, new_height) == min(max_side, max(1, round(max(width, height) * ENLARGE)))
     assert padded.shape[0] == 128 or 128 < padded.shape[0] < new_height + 32
     assert padded.shape[1] == 128 or 128 < padded.shape[1] < new_width + 32
     assert (padded[:new_height, :new_width] == (30, 20, 10)).all()
