@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ from anchorpose.training.replay import FeatureReplay  # noqa: E402
 from tests.datasets.conftest import coco_folder  # noqa: E402, F401
 from tests.lcrnet.conftest import body  # noqa: E402
 
+ROOT = Path(__file__).parents[2]
 TINY = replace(PRESETS["lcrnet-efficientnet"], backbone="mobilenetv3_small_050", hidden=128, width=32, anchors=4,
                warmup_steps=5, batch_size=4, learning_rate=2e-3, regions=24, dropout=0.0,
                augmentation=Augmentation(192, (1.0, 1.01), 0.0, flip=0.0, colour=0.0, occluder=0.0))  # fmt: skip
@@ -135,23 +137,53 @@ def test_replay_keeps_the_newest_and_gives_them_back():
         assert value == target
 
 
-@pytest.mark.slow
-def test_a_killed_process_resumes_from_the_command_line(coco_folder, tmp_path):  # noqa: F811
-    """`anchorpose train`, killed with SIGKILL after its first checkpoint, goes on from it."""
-    annotations, images = coco_folder
+def write_card(folder, tmp_path):
+    """A data card of the drawn people with invented 3D."""
+    annotations, images = folder
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "lifted.npz", annotation_id=np.arange(1, 7), xy=rng.random((6, 33, 2)) * 100,
              xyz=rng.normal(size=(6, 33, 3)), visibility=np.ones((6, 33)), agreement=np.ones(6))  # fmt: skip
     card = {"sources": [{"name": "drawn", "annotations": str(annotations), "images": str(images), "repeat": 8,
                          "lifted": str(tmp_path / "lifted.npz"), "licence": "own"}]}  # fmt: skip
     (tmp_path / "data.json").write_text(json.dumps(card))
+
+
+def write_launcher(tmp_path):
+    """The command line with one small preset more and a checkpoint after every step."""
+    (tmp_path / "launch.py").write_text(
+        "import dataclasses, sys\n"
+        f"sys.path.insert(0, {str(ROOT)!r})\n"
+        "import anchorpose.training.fit as f, anchorpose.training.presets as p\n"
+        "from tests.training.test_fit import TINY\n"
+        "from anchorpose.app.cli import main\n"
+        "f.SAVE_EVERY_SECONDS = 0\n"
+        "p.PRESETS['tiny'] = dataclasses.replace(TINY, name='tiny')\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    return str(tmp_path / "launch.py")
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(coco_folder, tmp_path):  # noqa: F811
+    """`accelerate launch` with two processes: half the steps an epoch, one checkpoint."""
+    write_card(coco_folder, tmp_path)
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines",
+              "1", "--mixed_precision", "no", "--dynamo_backend", "no"]  # fmt: skip
+    command = [*launch, write_launcher(tmp_path), "train", "tiny",
+               "--data", str(tmp_path / "data.json"), "--out", str(tmp_path / "run"), "--workers", "0",
+               "--epochs", "1"]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert read_card(tmp_path / "run" / "last")["progress"]["step"] == 4
+
+
+@pytest.mark.slow
+def test_a_killed_process_resumes_from_the_command_line(coco_folder, tmp_path):  # noqa: F811
+    """`anchorpose train`, killed with SIGKILL after its first checkpoint, goes on from it."""
+    write_card(coco_folder, tmp_path)
     out = tmp_path / "run"
-    code = ("import anchorpose.training.fit as f, anchorpose.training.presets as p, sys, dataclasses;"
-            "f.SAVE_EVERY_SECONDS = 0;"
-            "from tests.training.test_fit import TINY; p.PRESETS['tiny'] = dataclasses.replace(TINY, name='tiny');"
-            "from anchorpose.app.cli import main; sys.exit(main(sys.argv[1:]))")  # fmt: skip
-    command = [sys.executable, "-c", code, "train", "tiny", "--data", str(tmp_path / "data.json"), "--out", str(out),
-               "--workers", "0", "--epochs", "4"]  # fmt: skip
+    command = [sys.executable, write_launcher(tmp_path), "train", "tiny", "--data", str(tmp_path / "data.json"),
+               "--out", str(out), "--workers", "0", "--epochs", "4"]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(600):
         if (out / "last" / "card.json").exists() or process.poll() is not None:

@@ -82,8 +82,8 @@ def read_data(specifications: Sequence[str]) -> Data:
     """Data of `FILE.json=IMAGES` pairs and data cards.
 
     A data card is JSON with `sources` (each `name`, `annotations`, `images` and, where they apply, `exhaustive`,
-    `lifted`, `repeat`, `licence`), `mocap` (globs of BVH files), `mocap_licence` and `use` (what the weights may be used
-    for); paths are relative to the card.
+    `lifted`, `repeat`, `licence`), `mocap` (globs of BVH files), `mocap_licence` and `use` (what the weights may be
+    used for); paths are relative to the card.
 
     Raises:
         InputError: a card or a path is missing or malformed.

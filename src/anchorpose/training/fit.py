@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import set_seed
+from accelerate.utils import broadcast, set_seed
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 from torch.utils.data import DataLoader
@@ -199,6 +199,8 @@ class _Run:
         p = self.progress
         p.step, p.batch = p.step + 1, p.batch + 1
         p.seconds += time.monotonic() - started
+        if self.accelerator.num_processes > 1:  # all must stop after the same step
+            p.seconds = float(broadcast(torch.tensor(p.seconds, device=self.accelerator.device)))
         for name, value in losses.items():
             latest = value.detach().item()
             p.losses[name] = 0.98 * p.losses.get(name, latest) + 0.02 * latest
