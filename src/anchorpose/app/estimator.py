@@ -91,8 +91,7 @@ class Estimator:
 
     Args:
         model: the graph.
-        max_side: pixels to which the longer image side is scaled, up or down. Small pictures are enlarged
-            because the network was trained on people of that size.
+        max_side: pixels to which the longer image side is scaled down; smaller pictures keep their size.
         integration: how proposals become people.
         fov: degrees along the longer image side for pictures without a camera; None assumes one.
     """

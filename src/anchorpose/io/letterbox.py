@@ -11,12 +11,13 @@ STRIDE = 32
 """Input height and width are multiples of this."""
 SMALLEST, LARGEST = 128, 4096
 """Limits of the input's height and width, for which the graph is exported."""
-ENLARGE = 1.25
-"""Small pictures are enlarged by no more: beyond, people grow past the sizes that the network knows."""
+ENLARGE = 1.0
+"""Small pictures are enlarged by no more. Enlarging costs PCK@0.2 on small photographs (LSPE: 0.48 at 1, 0.47 at 1.25,
+0.40 at 2.5): people grow past the sizes that the trunk knows."""
 
 
 def letterbox(image: Image, max_side: int) -> tuple[Image, tuple[float, float]]:
-    """Scale so that the longer side is `max_side` (small pictures by at most `ENLARGE`), and pad.
+    """Scale so that the longer side is `max_side` (small pictures are not enlarged), and pad.
 
     Args:
         image: (h, w, 3) BGR.

@@ -60,8 +60,10 @@ def measure(run: Path, pairs: Sequence[tuple[Path, Path]]) -> None:
         run: what `fit` wrote. pairs: (annotations, folder of the images).
     """
     model, preset, card = load_model(run)
-    options = replace(preset.integration, min_person_score=0.0)  # AP ranks everyone
-    figures = {f"{a.parent.name}/{a.stem}": validate(model, a, images, preset.max_side, options) for a, images in pairs}
+    figures = {
+        f"{a.parent.name}/{a.stem}": validate(model, a, images, preset.max_side, preset.integration)
+        for a, images in pairs
+    }
     folder = find_checkpoint(run)
     assert folder is not None
     partial = folder / "card.json.partial"

