@@ -164,20 +164,6 @@ def write_launcher(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_train_together(coco_folder, tmp_path):  # noqa: F811
-    """`accelerate launch` with two processes: half the steps an epoch, one checkpoint."""
-    write_card(coco_folder, tmp_path)
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines",
-              "1", "--mixed_precision", "no", "--dynamo_backend", "no"]  # fmt: skip
-    command = [*launch, write_launcher(tmp_path), "train", "tiny",
-               "--data", str(tmp_path / "data.json"), "--out", str(tmp_path / "run"), "--workers", "0",
-               "--epochs", "1"]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert read_card(tmp_path / "run" / "last")["progress"]["step"] == 4
-
-
-@pytest.mark.slow
 def test_a_killed_process_resumes_from_the_command_line(coco_folder, tmp_path):  # noqa: F811
     """`anchorpose train`, killed with SIGKILL after its first checkpoint, goes on from it."""
     write_card(coco_folder, tmp_path)
