@@ -14,17 +14,13 @@ from anchorpose.app.runtime import OnnxModel, read_card  # noqa: E402
 from anchorpose.core.errors import InputError  # noqa: E402
 from anchorpose.lcrnet.anchors import build_anchors  # noqa: E402
 from anchorpose.training.checkpoint import save_checkpoint  # noqa: E402
-from anchorpose.training.export import MAX_METRES, export  # noqa: E402
+from anchorpose.training.export import MAX_METRES, MAX_PIXELS, export  # noqa: E402
 from anchorpose.training.presets import PRESETS  # noqa: E402
 from tests.lcrnet.conftest import body  # noqa: E402
-
-RANDOM_PIXELS = 0.05
 
 
 @pytest.fixture
 def saved(tmp_path, monkeypatch):
-    # Random weights magnify rounding; trained ones are held to MAX_PIXELS by every `anchorpose export`.
-    monkeypatch.setattr("anchorpose.training.export.MAX_PIXELS", RANDOM_PIXELS)
     preset = replace(PRESETS["lcrnet-lite"], hidden=64, width=16, anchors=4)
     monkeypatch.setitem(PRESETS, preset.name, preset)
     torch.manual_seed(0)
@@ -44,7 +40,7 @@ def test_the_graph_is_torchs_twin_at_any_size(saved, tmp_path):
     run, model = saved
     parity = export(run, tmp_path / "m.onnx", half=False)
     assert parity.proposals > 100
-    assert parity.pixels <= RANDOM_PIXELS
+    assert parity.pixels <= MAX_PIXELS
     assert parity.metres <= MAX_METRES
     graph = OnnxModel(tmp_path / "m.onnx")
     rng = np.random.default_rng(1)
