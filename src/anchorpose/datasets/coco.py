@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from anchorpose.core import boxes
 from anchorpose.core.errors import InputError
-from anchorpose.core.poses import body_centre
+from anchorpose.core.poses import JointState, body_centre
 from anchorpose.core.skeleton import BLAZEPOSE33, LCR13, Skeleton
 from anchorpose.datasets.samples import UNKNOWN, Floats, Person, Sample
 
@@ -25,6 +25,9 @@ _FULLY_LABELLED = 5
 
 def read_coco(annotations: Path, images: Path, exhaustive: bool = True, lifted: Path | None = None) -> list[Sample]:
     """Samples of a COCO keypoint file.
+
+    Annotations that `anchorpose synthesize` wrote also carry 3D: exact with joint states (see
+    `anchorpose.synthesis.scenes`), or lifted (`joints3d` and completed `joints2d` beside the hand-made labels).
 
     Args:
         annotations: COCO JSON whose category names its keypoints.
@@ -84,6 +87,11 @@ def mirrored(person: Person, width: float) -> Person:
 
 def _person(annotation: dict[str, Any], skeleton: Skeleton, guess: tuple[Floats, Floats] | None) -> Person:
     person = Person(box=boxes.from_xywh(annotation["bbox"]))
+    if "joint_state" in annotation:  # synthesised: everything is known
+        return replace(person, joints2d=_rows(annotation, "joints2d", 2), joints3d=_rows(annotation, "joints3d", 3),
+                       visible=_known_states(annotation["joint_state"]))  # fmt: skip
+    if guess is None and "joints3d" in annotation:  # lifted
+        guess = _rows(annotation, "joints2d", 2), _rows(annotation, "joints3d", 3)
     keypoints = np.array(annotation.get("keypoints", []), dtype=np.float32).reshape(-1, 3)
     if annotation.get("num_keypoints", 0) == 0 or annotation.get("iscrowd") or len(keypoints) != len(skeleton):
         return person
@@ -95,6 +103,21 @@ def _person(annotation: dict[str, Any], skeleton: Skeleton, guess: tuple[Floats,
         return replace(person, joints2d=joints2d, visible=visible)
     joints2d = np.where(labelled[:, None], joints2d, guess[0])
     return replace(person, joints2d=joints2d, visible=visible, joints3d=guess[1])
+
+
+def _rows(annotation: dict[str, Any], name: str, width: int) -> Floats:
+    """(13, width) of a list whose unknown rows are null."""
+    rows = annotation.get(name) or []
+    if len(rows) != len(LCR13) or any(r is not None and len(r) != width for r in rows):
+        raise InputError(f"annotation {annotation.get('id')} has {name} that are not {len(LCR13)} x {width} numbers; "
+                         "write the file anew with anchorpose synthesize")  # fmt: skip
+    return np.array([[np.nan] * width if r is None else r for r in rows], dtype=np.float32)
+
+
+def _known_states(names: list[str]) -> NDArray[np.int8]:
+    """Joint states as `Person.visible`; hidden and outside both mean that the joint cannot be seen."""
+    known = {JointState.VISIBLE: 1, JointState.HIDDEN: 0, JointState.OUTSIDE: 0, JointState.MISSING: UNKNOWN}
+    return np.array([known[JointState[name.upper()]] for name in names], dtype=np.int8)
 
 
 def _visibility(flags: Floats, known: NDArray[np.bool_]) -> NDArray[np.int8]:

@@ -1,0 +1,1 @@
+"""Training data from motion capture and photographs."""
