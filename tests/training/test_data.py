@@ -6,9 +6,10 @@ import pytest
 pytest.importorskip("torch")
 
 from anchorpose.core.errors import InputError
+from anchorpose.synthesis.library import build_library
 from anchorpose.training.data import read_data
 from tests.datasets.conftest import coco_folder  # noqa: F401
-from tests.datasets.test_bvh import BVH
+from tests.synthesis.test_bvh import BVH, person_bvh
 
 
 def test_pairs_and_cards_read_the_same_people(coco_folder, tmp_path):  # noqa: F811
@@ -66,3 +67,15 @@ def test_broken_motion_capture_stops_the_run(tmp_path, coco_folder):  # noqa: F8
     data = read_data([str(tmp_path / "card.json")])
     with pytest.raises(InputError, match="lacks the joints"):
         data.anchors(data.samples(), 2, 0)
+
+
+def test_anchors_from_motion_capture_of_any_kind(tmp_path, coco_folder):  # noqa: F811
+    annotations, images = coco_folder
+    clip = person_bvh(tmp_path / "a.bvh", 60, np.random.default_rng(0))
+    build_library([clip], tmp_path / "poses.npz")
+    for pattern in ("*.bvh", "poses.npz", str(tmp_path / "*.npz")):
+        card = {"sources": [{"name": "m", "annotations": str(annotations), "images": str(images)}], "mocap": [pattern]}
+        (tmp_path / "card.json").write_text(json.dumps(card))
+        anchors = read_data([str(tmp_path / "card.json")]).anchors([], 4, 0)
+        assert len(anchors) == 4
+        assert np.isfinite(anchors.joints3d).all()

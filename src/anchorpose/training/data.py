@@ -12,10 +12,10 @@ import numpy as np
 
 from anchorpose.core.errors import InputError
 from anchorpose.core.skeleton import LCR13
-from anchorpose.datasets.bvh import lcr13_poses, read_bvh
 from anchorpose.datasets.coco import read_coco
 from anchorpose.datasets.samples import Floats, Sample
 from anchorpose.lcrnet.anchors import AnchorPoses, build_anchors, random_views
+from anchorpose.synthesis.library import read_clip
 
 MOCAP_STRIDE = 10
 MOCAP_SHARE = 0.5
@@ -62,14 +62,16 @@ class Data:
         rng = np.random.default_rng(seed)
         poses = [own.reshape(-1, 13, 3).astype(np.float32)]
         if self.mocap:
-            captured = np.concatenate([lcr13_poses(read_bvh(path, MOCAP_STRIDE)) for path in self.mocap])
+            captured = np.concatenate([read_clip(path, MOCAP_STRIDE).poses for path in self.mocap])
             views = random_views(captured, 2, rng)
             wanted = int(MOCAP_SHARE * len(own)) if len(own) else len(views)
             poses.append(views[rng.permutation(len(views))[:wanted]])
         together = np.concatenate(poses)
         together = np.concatenate([together, _mirrored3d(together)])
         if len(together) < count:
-            raise InputError(f"found {len(together)} 3D poses for {count} anchor-poses; give lifted 3D or --mocap BVH")
+            raise InputError(
+                f"found {len(together)} 3D poses for {count} anchor-poses; give lifted 3D or motion capture"
+            )
         return build_anchors(together, count, seed)
 
     def licences(self) -> dict[str, str]:
@@ -82,8 +84,8 @@ def read_data(specifications: Sequence[str]) -> Data:
     """Data of `FILE.json=IMAGES` pairs and data cards.
 
     A data card is JSON with `sources` (each `name`, `annotations`, `images` and, where they apply, `exhaustive`,
-    `lifted`, `repeat`, `licence`), `mocap` (globs of BVH files), `mocap_licence` and `use` (what the weights may be
-    used for); paths are relative to the card.
+    `lifted`, `repeat`, `licence`), `mocap` (globs of motion capture files or pose libraries), `mocap_licence` and `use`
+    (what the weights may be used for); paths are relative to the card.
 
     Raises:
         InputError: a card or a path is missing or malformed.
