@@ -1,6 +1,7 @@
-"""ONNX against torch, and what the file carries. Slow: the exporter takes half a minute."""
+"""ONNX against torch on the released weights, and what the file carries. Slow: the exporter takes half a minute."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,62 +9,79 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-from dataclasses import asdict, replace  # noqa: E402
-
+from anchorpose.app.estimator import find_model  # noqa: E402
 from anchorpose.app.runtime import OnnxModel, read_card  # noqa: E402
 from anchorpose.core.errors import InputError  # noqa: E402
-from anchorpose.lcrnet.anchors import build_anchors  # noqa: E402
+from anchorpose.io.images import read_image  # noqa: E402
+from anchorpose.io.letterbox import letterbox  # noqa: E402
 from anchorpose.training.checkpoint import save_checkpoint  # noqa: E402
-from anchorpose.training.export import MAX_METRES, MAX_PIXELS, export  # noqa: E402
-from anchorpose.training.presets import PRESETS  # noqa: E402
-from tests.lcrnet.conftest import body  # noqa: E402
+from anchorpose.training.export import MAX_METRES, MAX_PIXELS, export, load_model  # noqa: E402
+from anchorpose.training.presets import find_preset  # noqa: E402
+from anchorpose.training.release import Release  # noqa: E402
+
+PHOTOS = Path(__file__).parents[2] / "examples" / "photos"
 
 
-@pytest.fixture
-def saved(tmp_path, monkeypatch):
-    preset = replace(PRESETS["lcrnet-lite"], hidden=64, width=16, anchors=4)
-    monkeypatch.setitem(PRESETS, preset.name, preset)
-    torch.manual_seed(0)
-    model = preset.build(build_anchors(body(np.random.default_rng(0), 100), 4)).eval()
-    # Fresh weights say nearly the same everywhere, and ties may be broken either way: let features reach the output.
-    for module in model.trunk.modules():
-        if isinstance(module, torch.nn.Conv2d):
-            torch.nn.init.kaiming_normal_(module.weight)
-    weights = model.state_dict()
-    card = json.loads(json.dumps({"preset": asdict(preset), "trunk": "random", "data": {}}))
-    save_checkpoint(tmp_path / "run" / "last", weights, weights, {}, card)
-    return tmp_path / "run", model
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run whose checkpoint is the released network: weights that mean something, as a user exports them."""
+    release = Release(find_model())
+    model = find_preset(release.preset).build(release.anchors)
+    release.fill(model)
+    folder = tmp_path_factory.mktemp("run")
+    card = {"preset": {"name": release.preset}, "trunk": "released", "data": {}}
+    save_checkpoint(folder / "last", model.state_dict(), model.state_dict(), {}, card)
+    return folder
 
 
 @pytest.mark.slow
-def test_the_graph_is_torchs_twin_at_any_size(saved, tmp_path):
-    run, model = saved
+def test_the_graph_is_torchs_twin_at_any_size(run, tmp_path):
     parity = export(run, tmp_path / "m.onnx", half=False)
     assert parity.proposals > 100
     assert parity.pixels <= MAX_PIXELS
     assert parity.metres <= MAX_METRES
-    graph = OnnxModel(tmp_path / "m.onnx")
+    graph, (model, _, _) = OnnxModel(tmp_path / "m.onnx"), load_model(run)
     rng = np.random.default_rng(1)
     for shape in ((128, 128), (160, 512), (416, 288)):
         image = rng.integers(0, 256, (*shape, 3), np.uint8)
-        found = graph(image)
         with torch.inference_mode():
             wanted = model(torch.from_numpy(image[None]))
-        np.testing.assert_allclose(found.scores, wanted.scores, atol=1e-5)
+        np.testing.assert_allclose(graph(image).scores, wanted.scores, atol=1e-4)
     assert read_card(tmp_path / "m.onnx")["storage"] == "fp32"
-    assert graph.metadata.anchors == 4
-    # fp16 storage halves the file and hardly moves the scores.
-    export(run, tmp_path / "h.onnx")
-    assert (tmp_path / "h.onnx").stat().st_size < 0.6 * (tmp_path / "m.onnx").stat().st_size
-    image = rng.integers(0, 256, (128, 160, 3), np.uint8)
-    np.testing.assert_allclose(OnnxModel(tmp_path / "h.onnx")(image).scores, graph(image).scores, atol=0.02)
+    # The released file is this graph with its weights stored in half the bytes.
+    shipped = OnnxModel(find_model())
+    assert shipped.metadata == graph.metadata
+    assert shipped.path.stat().st_size < 0.6 * (tmp_path / "m.onnx").stat().st_size
+    photo, _ = letterbox(read_image(PHOTOS / "000000366711.jpg"), shipped.metadata.max_side)
+    np.testing.assert_allclose(shipped(photo).scores[:20], graph(photo).scores[:20], atol=1e-4)
 
 
-def test_missing_and_damaged_runs_are_named(saved, tmp_path):
-    run, _ = saved
+@pytest.mark.slow
+def test_another_graph_than_torchs_is_refused(run, tmp_path, monkeypatch):
+    from anchorpose.lcrnet import heads
+
+    # A graph made with a wrong constant must not be written.
+    trace = export.__globals__["_trace"]
+
+    def wrong(model):
+        monkeypatch.setattr(heads.JointEvidence, "SHARPNESS", 2.0)
+        graph = trace(model)
+        monkeypatch.undo()
+        return graph
+
+    monkeypatch.setitem(export.__globals__, "_trace", wrong)
+    with pytest.raises(RuntimeError, match="differs from torch"):
+        export(run, tmp_path / "m.onnx")
+    assert not (tmp_path / "m.onnx").exists()
+
+
+def test_missing_and_damaged_runs_are_named(run, tmp_path):
     with pytest.raises(InputError, match="found no checkpoint"):
         export(tmp_path / "nowhere", tmp_path / "m.onnx")
-    (run / "last" / "ema.safetensors").write_bytes(b"damaged")
+    copy = tmp_path / "run" / "last"
+    copy.mkdir(parents=True)
+    (copy / "card.json").write_text(json.dumps({"preset": {"name": "lcrnet-lite"}}))
+    (copy / "ema.safetensors").write_bytes(b"damaged")
     with pytest.raises(InputError, match="cannot read the weights"):
-        export(run, tmp_path / "m.onnx")
+        export(tmp_path / "run", tmp_path / "m.onnx")
     assert not (tmp_path / "m.onnx").exists()

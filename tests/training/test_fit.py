@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -149,15 +150,23 @@ def write_card(folder, tmp_path):
 
 
 def write_launcher(tmp_path):
-    """The command line with one small preset more and a checkpoint after every step."""
+    """The command line with one small preset more, a checkpoint after every step, and a digest of the last weights."""
     (tmp_path / "launch.py").write_text(
-        "import dataclasses, sys\n"
+        "import dataclasses, json, sys\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
         "import anchorpose.training.fit as f, anchorpose.training.presets as p\n"
         "from tests.training.test_fit import TINY\n"
         "from anchorpose.app.cli import main\n"
         "f.SAVE_EVERY_SECONDS = 0\n"
         "p.PRESETS['tiny'] = dataclasses.replace(TINY, name='tiny')\n"
+        "save = f._Run.save\n"
+        "def digest(run):\n"
+        "    weights = float(sum(p.double().abs().sum() for p in run.model.parameters()))\n"
+        "    if run.done >= 1:\n"
+        f"        with open({str(tmp_path / 'digests')!r}, 'a') as file:\n"
+        "            print(json.dumps({'rank': run.accelerator.process_index, 'weights': weights}), file=file)\n"
+        "    save(run)\n"
+        "f._Run.save = digest\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
     return str(tmp_path / "launch.py")
@@ -184,3 +193,24 @@ def test_a_killed_process_resumes_from_the_command_line(coco_folder, tmp_path): 
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert read_card(out / "last")["progress"]["step"] == 32
+
+
+@pytest.mark.slow
+def test_two_processes_share_the_pictures_and_agree(coco_folder, tmp_path):  # noqa: F811
+    """The same command under torchrun: each process takes half of every step's pictures (gloo on the CPU)."""
+    write_card(coco_folder, tmp_path)
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29613",
+               write_launcher(tmp_path), "train", "tiny", "--data", str(tmp_path / "data.json"), "--out", str(out),
+               "--workers", "0", "--epochs", "2"]  # fmt: skip
+    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, env=environment)
+    assert done.returncode == 0, done.stderr[-3000:]
+    card = read_card(out / "last")
+    assert card["processes"] == 2
+    # 32 pictures, two processes with four each: four steps an epoch, where one process alone needs eight.
+    assert card["progress"]["step"] == 8
+    digests = [json.loads(line) for line in (tmp_path / "digests").read_text().splitlines()]
+    assert {d["rank"] for d in digests} == {0, 1}
+    # Gradients were averaged: both processes end with the same weights.
+    assert len({d["weights"] for d in digests}) == 1

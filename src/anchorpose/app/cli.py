@@ -14,6 +14,7 @@ import tyro
 from anchorpose.app.commands_detect import Detect
 from anchorpose.app.commands_evaluate import Coco, Lsp
 from anchorpose.app.commands_info import Info
+from anchorpose.app.estimator import find_model
 from anchorpose.core.errors import InputError
 
 BAD_INPUT = 2
@@ -55,6 +56,8 @@ class Train:
     """Start of all random numbers."""
     trunk_weights: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None
     """Weights of the backbone to start from."""
+    start: Annotated[str | None, tyro.conf.arg(metavar="NAME|FILE.onnx", help_behavior_hint="")] = None
+    """Go on from released weights of the same preset, to adapt them to own data; such as lcrnet-lite."""
     val: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE.json=DIR"), tyro.conf.UseAppendAction] = ()
     """Annotated photographs to measure the result on; the figures go into the card."""
     resume: bool = True
@@ -69,7 +72,8 @@ class Train:
             raise _needs_train_extra(error) from error
         options = FitOptions(out=self.out, epochs=self.epochs, minutes=self.minutes, batch_size=self.batch_size,
                              workers=self.workers, seed=self.seed, resume=self.resume)  # fmt: skip
-        print(train(self.preset, self.data, options, self.trunk_weights, self.val))
+        start = None if self.start is None else find_model(self.start)
+        print(train(self.preset, self.data, options, self.trunk_weights, self.val, start))
         return 0
 
 

@@ -17,19 +17,21 @@ from anchorpose.training.data import read_data
 from anchorpose.training.export import load_model
 from anchorpose.training.fit import FitOptions, fit
 from anchorpose.training.presets import find_preset
+from anchorpose.training.release import Release
 from anchorpose.training.trunk_weights import load_trunk
 from anchorpose.training.validate import validate
 
 
 def train(
     preset_name: str, data: Sequence[str], options: FitOptions, trunk_weights: Path | None = None,
-    val: Sequence[str] = (),
+    val: Sequence[str] = (), start: Path | None = None,
 ) -> Path:  # fmt: skip
     """Train a preset, and measure it.
 
     Args:
         preset_name: see `presets`. data: data cards or `FILE.json=IMAGES` pairs. options: of the run.
         trunk_weights: safetensors for the trunk. val: `FILE.json=IMAGES` pairs whose figures go into the card.
+        start: released ONNX file of the same preset whose weights and anchor-poses the run begins with.
 
     Returns:
         the last checkpoint's folder.
@@ -41,11 +43,14 @@ def train(
     pairs = [_pair(text) for text in val]
     read = read_data(data)
     samples = read.samples()
-    anchors = read.anchors(samples, preset.anchors, options.seed)
+    release = None if start is None else Release(start)
+    anchors = release.anchors if release else read.anchors(samples, preset.anchors, options.seed)
     torch.manual_seed(options.seed)
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     model = preset.build(anchors)
-    source = load_trunk(model.trunk, trunk_weights)
+    if release:
+        release.fill(model)
+    source = f"all of {release.path.name}" if release else load_trunk(model.trunk, trunk_weights)
     dataset = PoseDataset(samples, anchors, replace(preset.augmentation), options.seed)
     folder = fit(preset, model, read, anchors, dataset, options, source)
     if pairs:

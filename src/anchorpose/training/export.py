@@ -25,6 +25,7 @@ from anchorpose.lcrnet.anchors import AnchorPoses
 from anchorpose.lcrnet.model import DecodedProposals, LCRNet
 from anchorpose.training.checkpoint import find_checkpoint, read_card, read_weights
 from anchorpose.training.presets import Preset, find_preset
+from anchorpose.training.release import HALF_SUFFIX, METADATA_KEY, anchors_to_metadata
 
 OUTPUTS = DecodedProposals._fields
 MAX_PIXELS, MAX_METRES = 1e-3, 1e-4
@@ -87,9 +88,11 @@ def export(run: Path, out: Path, pictures: list[NDArray[np.uint8]] | None = None
     if half:
         _store_half(graph)
     card = {**card, "parity": asdict(parity), "storage": "fp16" if half else "fp32"}
+    anchors = AnchorPoses(model.anchors3d.numpy(), model.anchors2d.numpy())
     metadata = {"preset": preset.name, "K": preset.anchors, "max_side": preset.max_side,
-                "integration": asdict(preset.integration), "skeleton": LCR13.name}  # fmt: skip
-    helper.set_model_props(graph, {"anchorpose": json.dumps(metadata)})
+                "integration": asdict(preset.integration), "skeleton": LCR13.name,
+                "anchors": anchors_to_metadata(anchors)}  # fmt: skip
+    helper.set_model_props(graph, {METADATA_KEY: json.dumps(metadata)})
     _write(graph, card, out)
     return parity
 
@@ -145,8 +148,8 @@ def _store_half(graph: onnx.ModelProto) -> None:
         if weight.data_type != TensorProto.FLOAT or values.size < _HALF_FROM:
             continue
         name = weight.name
-        weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + "_fp16"))
-        casts.append(helper.make_node("Cast", [name + "_fp16"], [name], to=TensorProto.FLOAT))
+        weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + HALF_SUFFIX))
+        casts.append(helper.make_node("Cast", [name + HALF_SUFFIX], [name], to=TensorProto.FLOAT))
     nodes = list(graph.graph.node)
     del graph.graph.node[:]
     graph.graph.node.extend(casts + nodes)

@@ -105,7 +105,7 @@ def fit(preset: Preset, model: LCRNet, data: Data, anchors: AnchorPoses, dataset
     averaged = AveragedModel(model, multi_avg_fn=_ema(preset.ema))
     progress = _resume(options, preset, model, averaged, optimizer) if options.resume else Progress()
     wrapped, optimizer = accelerator.prepare(TrainingModel(model), optimizer)
-    card = _card(preset, data, trunk)
+    card = _card(preset, data, trunk) | {"processes": accelerator.num_processes}
     run = _Run(preset, options, accelerator, wrapped, model, averaged, optimizer, progress, card)
     run.train(dataset)
     return options.out / "last"

@@ -1,0 +1,69 @@
+"""Going on from released weights, which is how users adapt the network to their own data."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+
+from anchorpose.app.cli import main  # noqa: E402
+from anchorpose.app.estimator import find_model  # noqa: E402
+from anchorpose.app.runtime import OnnxModel  # noqa: E402
+from anchorpose.core.errors import InputError  # noqa: E402
+from anchorpose.io.images import read_image  # noqa: E402
+from anchorpose.io.letterbox import letterbox  # noqa: E402
+from anchorpose.training.checkpoint import read_card, read_weights  # noqa: E402
+from anchorpose.training.presets import find_preset  # noqa: E402
+from anchorpose.training.release import Release  # noqa: E402
+from tests.datasets.conftest import coco_folder  # noqa: E402, F401
+from tests.training.test_export import PHOTOS  # noqa: E402
+
+
+def test_the_filled_network_says_what_the_released_file_says():
+    release = Release(find_model())
+    model = find_preset(release.preset).build(release.anchors)
+    release.fill(model)
+    graph = OnnxModel(find_model())
+    photo, _ = letterbox(read_image(PHOTOS / "000000366711.jpg"), graph.metadata.max_side)
+    with torch.inference_mode():
+        found = model.eval()(torch.from_numpy(photo)[None])
+    wanted = graph(photo)
+    np.testing.assert_allclose(found.scores[:10], wanted.scores[:10], atol=2e-3)
+    # The same poses, to the precision at which the anchor-poses are folded into the file.
+    np.testing.assert_allclose(found.joints2d[0], wanted.joints2d[0], atol=0.1)
+    np.testing.assert_allclose(found.joints3d[0], wanted.joints3d[0], atol=1e-3)
+
+
+def test_another_preset_and_other_files_are_named(tmp_path):
+    release = Release(find_model())
+    other = replace(find_preset("lcrnet-lite"), hidden=64).build(release.anchors)
+    with pytest.raises(InputError, match=r"misshapes .* the first 'head\."):
+        release.fill(other)
+    (tmp_path / "no.onnx").write_bytes(b"no onnx")
+    with pytest.raises(InputError, match=r"cannot read|holds no anchor-poses"):
+        Release(tmp_path / "no.onnx")
+    graph = onnx.helper.make_graph([], "empty", [], [])
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "empty.onnx")
+    with pytest.raises(InputError, match="holds no anchor-poses"):
+        Release(tmp_path / "empty.onnx")
+
+
+@pytest.mark.slow
+def test_the_command_line_trains_on_from_the_released_weights(coco_folder, tmp_path):  # noqa: F811
+    annotations, images = coco_folder
+    code = main(["train", "lcrnet-lite", "--start", "lcrnet-lite", "--data", f"{annotations}={images}", "--out",
+                 str(tmp_path / "run"), "--epochs", "1", "--batch-size", "2", "--workers", "0"])  # fmt: skip
+    assert code == 0
+    card = read_card(tmp_path / "run" / "last")
+    assert card["trunk"] == "all of lcrnet-lite.onnx"
+    assert card["progress"]["step"] == 2
+    released, trained = Release(find_model()), read_weights(tmp_path / "run" / "last" / "model.safetensors")
+    np.testing.assert_array_equal(trained["anchors3d"], released.anchors.joints3d)
+    # Two warm-up steps move the heads a little and leave the frozen trunk alone.
+    moved = {n: float((trained[n] - t).abs().max()) for n, t in released.tensors.items() if n in trained}
+    assert all(v == 0 for n, v in moved.items() if n.startswith("trunk."))
+    assert 0 < moved["head.classify.weight"] < 0.01
+    assert json.loads((tmp_path / "run" / "last" / "card.json").read_text())["preset"]["name"] == "lcrnet-lite"
