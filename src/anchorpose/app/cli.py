@@ -12,8 +12,9 @@ from typing import Annotated
 import tyro
 
 from anchorpose.app.commands_detect import Detect
-from anchorpose.app.commands_evaluate import Coco, Lsp
+from anchorpose.app.commands_evaluate import Coco, Lsp, Scenes
 from anchorpose.app.commands_info import Info
+from anchorpose.app.commands_synthesize import Synthesize
 from anchorpose.app.estimator import find_model
 from anchorpose.core.errors import InputError
 
@@ -27,7 +28,11 @@ _TRAIN_PACKAGES = ("torch", "torchvision", "timm", "accelerate", "safetensors", 
 class Evaluate:
     """Measures weights against annotated photographs."""
 
-    protocol: Annotated[Coco, tyro.conf.subcommand("coco")] | Annotated[Lsp, tyro.conf.subcommand("lsp")]
+    protocol: (
+        Annotated[Coco, tyro.conf.subcommand("coco")]
+        | Annotated[Lsp, tyro.conf.subcommand("lsp")]
+        | Annotated[Scenes, tyro.conf.subcommand("scenes")]
+    )
 
     def run(self) -> int:
         """Exit code."""
@@ -106,6 +111,7 @@ Command = (
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Export, tyro.conf.subcommand("export")]
+    | Annotated[Synthesize, tyro.conf.subcommand("synthesize")]
     | Annotated[Info, tyro.conf.subcommand("info")]
 )
 

@@ -64,7 +64,26 @@ class Lsp:
         return _evaluate(self, evaluate_lsp)
 
 
-def _evaluate(command: Coco | Lsp, measure: Callable[[Annotations, Mapping[str, Poses]], Table]) -> int:
+@dataclass(frozen=True)
+class Scenes:
+    """MPJPE, PA-MPJPE and 3DPCK where 3D is exact, as `anchorpose synthesize render` makes it."""
+
+    annotations: _Annotations
+    """Annotations with `joints3d`."""
+    images: _Images
+    """Folder of the annotated images."""
+    json: _Json = None
+    """Also write the figures here; - is the standard output, instead of the table."""
+    estimator: EstimatorOptions = field(default_factory=EstimatorOptions)
+
+    def run(self) -> int:
+        """Exit code: 2 if an image failed; it then counts as one in which nobody was found."""
+        from anchorpose.evaluation.scenes import evaluate_scenes
+
+        return _evaluate(self, evaluate_scenes)
+
+
+def _evaluate(command: Coco | Lsp | Scenes, measure: Callable[[Annotations, Mapping[str, Poses]], Table]) -> int:
     from anchorpose.evaluation.protocols import format_table, load_annotations
     from anchorpose.io.files import write_json
 
@@ -84,7 +103,7 @@ def _evaluate(command: Coco | Lsp, measure: Callable[[Annotations, Mapping[str, 
     return report_failures(failures, len(annotations))
 
 
-def _check_images(annotations: Annotations, command: Coco | Lsp) -> None:
+def _check_images(annotations: Annotations, command: Coco | Lsp | Scenes) -> None:
     """Wrong folders show at once, not after an hour."""
     missing = [i.file_name for i in annotations.images if not (command.images / i.file_name).is_file()]
     if missing:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -14,7 +15,7 @@ from torch.utils.data import Dataset
 from anchorpose.core import boxes
 from anchorpose.core.errors import InputError
 from anchorpose.datasets.samples import Person, Sample
-from anchorpose.datasets.transforms import Augmentation, augment
+from anchorpose.datasets.transforms import Augmentation, Image, augment
 from anchorpose.lcrnet.anchors import BOX_MARGIN, LOWER_LIMBS, UPPER_BODY, AnchorPoses
 
 MIN_JOINTS = 4
@@ -82,6 +83,28 @@ def _boxes(joints2d: np.ndarray, fitted: np.ndarray, annotated: np.ndarray) -> n
     return np.stack([full, upper], axis=1).astype(np.float32)
 
 
+class Maker(Protocol):
+    """Makes picture number `number`: (h, w, 3) uint8 BGR and its people, always the same for the same number."""
+
+    def __call__(self, number: int) -> tuple[Image, tuple[Person, ...]]: ...
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """Pictures that are made when they are needed.
+
+    Args:
+        name: for the card. make: the maker. count: pictures of it in each epoch, new ones every time.
+        exhaustive: see `Sample`. licence: of what they are made of.
+    """
+
+    name: str
+    make: Maker
+    count: int
+    exhaustive: bool = True
+    licence: str = "not stated"
+
+
 class PoseDataset(Dataset[tuple[Tensor, Target]]):
     """Augmented pictures (3, size, size) uint8 RGB with their `Target`.
 
@@ -90,24 +113,38 @@ class PoseDataset(Dataset[tuple[Tensor, Target]]):
         anchors: anchor-poses for the classes.
         options: augmentation.
         seed: with the epoch and the position it decides every random choice of a picture.
+        fresh: pictures made on the fly, after the photographs.
     """
 
-    def __init__(self, samples: Sequence[Sample], anchors: AnchorPoses, options: Augmentation, seed: int) -> None:
+    def __init__(self, samples: Sequence[Sample], anchors: AnchorPoses, options: Augmentation, seed: int,
+                 fresh: Sequence[Fresh] = ()) -> None:  # fmt: skip
         self.samples, self.anchors, self.options, self.seed = list(samples), anchors, options, seed
+        self.fresh = tuple(fresh)
         self.epoch = 0
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return len(self.samples) + sum(f.count for f in self.fresh)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Target]:
-        sample = self.samples[index]
-        image = cv2.imread(str(sample.image), cv2.IMREAD_COLOR)
-        if image is None:
-            raise InputError(f"cannot read the photograph {sample.image}; check the images folder of the data")
+        image, people, exhaustive = self._picture(index)
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        picture, people = augment(np.asarray(image, np.uint8), sample.people, self.options, rng)
-        target = make_target(people, self.anchors, sample.exhaustive)
+        picture, moved = augment(image, people, self.options, rng)
+        target = make_target(moved, self.anchors, exhaustive)
         return torch.from_numpy(np.ascontiguousarray(picture[:, :, ::-1].transpose(2, 0, 1))), target
+
+    def _picture(self, index: int) -> tuple[Image, tuple[Person, ...], bool]:
+        if index < len(self.samples):
+            sample = self.samples[index]
+            image = cv2.imread(str(sample.image), cv2.IMREAD_COLOR)
+            if image is None:
+                raise InputError(f"cannot read the photograph {sample.image}; check the images folder of the data")
+            return np.asarray(image, np.uint8), sample.people, sample.exhaustive
+        place = index - len(self.samples)
+        for fresh in self.fresh:
+            if place < fresh.count:
+                return *fresh.make(self.epoch * fresh.count + place), fresh.exhaustive
+            place -= fresh.count
+        raise IndexError(index)
 
 
 def collate(batch: list[tuple[Tensor, Target]]) -> tuple[Tensor, list[Target]]:

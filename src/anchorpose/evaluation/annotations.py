@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anchorpose.core.errors import InputError
 from anchorpose.core.skeleton import COCO17, LSP14, Skeleton
@@ -117,7 +118,16 @@ def _truth(annotations: list[Any], skeleton: Skeleton) -> Truth:
         if not (np.isfinite(keypoints[i]).all() and np.isfinite(boxes[i]).all() and np.isfinite(areas[i])):
             raise InputError(f"annotation {a.get('id')} holds a number that is not finite")
     corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
-    return Truth(keypoints[..., :2], keypoints[..., 2] > 0, corners, areas, crowd, ignore)
+    return Truth(keypoints[..., :2], keypoints[..., 2] > 0, corners, areas, crowd, ignore, _exact3d(annotations, j))
+
+
+def _exact3d(annotations: list[Any], joints: int) -> NDArray[np.floating] | None:
+    """(m, J, 3) of synthesised people (see `anchorpose.synthesis.scenes`); None where nobody has it in these joints."""
+    rows = [a.get("joints3d") or [] for a in annotations]
+    if not any(len(r) == joints for r in rows):
+        return None
+    unknown = [None] * joints
+    return np.array([[[np.nan] * 3 if x is None else x for x in (r if len(r) == joints else unknown)] for r in rows])
 
 
 def _one_line(error: Exception) -> str:

@@ -36,15 +36,15 @@ def evaluate_coco(annotations: Annotations, predictions: Mapping[str, Poses]) ->
     Raises:
         InputError: an image has no entry in `predictions`, or the two share no joint.
     """
-    poses = _in_order(annotations, predictions)
+    poses = in_order(annotations, predictions)
     skeleton, shared = annotations.skeleton, _shared(annotations.skeleton, poses)
     found = [Detections(p.to_skeleton(skeleton).joints2d, p.scores) for p in poses]
     table: Table = {"images": len(poses), "detections": sum(len(p) for p in poses)}
     for prefix, joints in (("", shared), ("body_", [joint for joint in BODY12 if joint in shared])):
         result = oks_average_precision(annotations.people, found, skeleton, joints)
-        table |= {f"{prefix}joints": len(joints), f"{prefix}people": result.people, f"{prefix}AP": _plain(result.ap),
-                  f"{prefix}AP50": _plain(result.ap50), f"{prefix}AP75": _plain(result.ap75),
-                  f"{prefix}AR": _plain(result.ar)}  # fmt: skip
+        table |= {f"{prefix}joints": len(joints), f"{prefix}people": result.people, f"{prefix}AP": plain(result.ap),
+                  f"{prefix}AP50": plain(result.ap50), f"{prefix}AP75": plain(result.ap75),
+                  f"{prefix}AR": plain(result.ar)}  # fmt: skip
     return table
 
 
@@ -64,7 +64,7 @@ def evaluate_lsp(annotations: Annotations, predictions: Mapping[str, Poses], thr
     Raises:
         InputError: an image has no entry in `predictions`, or the two share no joint.
     """
-    poses = _in_order(annotations, predictions)
+    poses = in_order(annotations, predictions)
     skeleton = annotations.skeleton
     shared = [joint for joint in LSP_JOINTS if joint in _shared(skeleton, poses)]
     if absent := [joint for joint in _TORSO if joint not in skeleton.joints]:
@@ -80,11 +80,11 @@ def evaluate_lsp(annotations: Annotations, predictions: Mapping[str, Poses], thr
     result = pck(pred, truth.joints[:, chosen], truth.visible[:, chosen], reference, threshold)
     measured = np.nan_to_num(reference, nan=0.0) > 0
     name = f"PCK@{threshold:g}"
-    rates = {joint: _plain(float(rate)) for joint, rate in zip(shared, result.per_joint, strict=True)}
+    rates = {joint: plain(float(rate)) for joint, rate in zip(shared, result.per_joint, strict=True)}
     body = [rate for joint, rate in rates.items() if joint in BODY12 and rate is not None]
     table: Table = {"images": len(poses), "people": int(measured.sum()), "left_out": int((~measured).sum()),
                     "not_found": int((np.isnan(pred).all(axis=(1, 2)) & measured).sum()), "joints": len(shared),
-                    name: _plain(result.mean), f"body_{name}": sum(body) / len(body) if body else None}  # fmt: skip
+                    name: plain(result.mean), f"body_{name}": sum(body) / len(body) if body else None}  # fmt: skip
     return table | {f"{name} {joint}": rate for joint, rate in rates.items()}
 
 
@@ -100,7 +100,8 @@ def _overlapping(pred: Array, truth: Array, visible: NDArray[np.bool_]) -> Array
     return result
 
 
-def _in_order(annotations: Annotations, predictions: Mapping[str, Poses]) -> list[Poses]:
+def in_order(annotations: Annotations, predictions: Mapping[str, Poses]) -> list[Poses]:
+    """The predictions in the order of the annotated images; InputError where one is missing."""
     missing = [image.file_name for image in annotations.images if image.file_name not in predictions]
     if missing:
         raise InputError(f"no predictions for {len(missing)} of {len(annotations)} annotated images, the first is "
@@ -118,7 +119,8 @@ def _shared(skeleton: Skeleton, poses: Sequence[Poses]) -> list[str]:
     return shared
 
 
-def _plain(value: float) -> float | None:
+def plain(value: float) -> float | None:
+    """A figure for a `Table`: None where it is NaN."""
     return None if math.isnan(value) else float(value)
 
 

@@ -180,6 +180,4 @@ def _annotation(person: ScenePerson) -> dict[str, Any]:
 
 def _rows(values: Floats, decimals: int) -> list[list[float] | None]:
     """Rows of numbers; null where a row is not known."""
-    finite: list[bool] = list(np.isfinite(values).all(-1))
-    return [np.round(row.astype(np.float64), decimals).tolist() if f else None
-            for row, f in zip(values, finite, strict=True)]  # fmt: skip
+    return [np.round(row.astype(np.float64), decimals).tolist() if np.isfinite(row).all() else None for row in values]

@@ -15,7 +15,7 @@ from anchorpose.core.poses import JointState, Poses
 from anchorpose.core.skeleton import LCR13
 from anchorpose.datasets.coco import read_coco
 from anchorpose.datasets.samples import Person, Sample
-from anchorpose.io.drawing import draw_result
+from anchorpose.io.drawing import draw_result, draw_scene3d
 from anchorpose.io.files import write_image
 from anchorpose.io.images import read_image
 from anchorpose.lcrnet.placement import place
@@ -45,6 +45,31 @@ def contact_sheet(annotations: Path, images: Path, out: Path, count: int = 16, c
     tiles = [_fit(_drawn(samples[int(i)]), tile) for i in chosen]
     write_image(out, _rows_of(tiles, columns))
     return out
+
+
+def pose_sheet(joints3d: NDArray[np.float32], out: Path, count: int = 32, seed: int = 0, tile: int = 240) -> Path:
+    """A picture of `count` poses of a library, chosen at random, each on a floor of 1 m squares.
+
+    Args:
+        joints3d: (n, 13, 3) metres, relative to the body centre, y down. out: the picture to write.
+
+    Returns:
+        `out`.
+    """
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(joints3d))[:count])
+    tiles = [draw_scene3d(_alone(joints3d[int(i)]), tile, tile) for i in chosen]
+    write_image(out, _rows_of(tiles, columns=min(8, len(tiles))))
+    return out
+
+
+def _alone(joints3d: NDArray[np.float32]) -> Poses:
+    """One body 4 m in front of a camera."""
+    place_at = np.array([[0, 0, 4]], np.float32)
+    camera = Camera.from_fov(640, 640)
+    joints2d = camera.project(joints3d[None] + place_at[:, None]).astype(np.float32)
+    seen = np.ones((1, len(LCR13)), np.float32)
+    return Poses(LCR13, camera, np.ones(1, np.float32), boxes.around(joints2d, 0.1), joints2d, joints3d[None], place_at,
+                 seen, seen.astype(np.uint8))  # fmt: skip
 
 
 def people_as_poses(people: list[Person], width: int, height: int) -> Poses:

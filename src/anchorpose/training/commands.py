@@ -51,7 +51,7 @@ def train(
     if release:
         release.fill(model)
     source = f"all of {release.path.name}" if release else load_trunk(model.trunk, trunk_weights)
-    dataset = PoseDataset(samples, anchors, replace(preset.augmentation), options.seed)
+    dataset = PoseDataset(samples, anchors, replace(preset.augmentation), options.seed, read.fresh)
     folder = fit(preset, model, read, anchors, dataset, options, source)
     if pairs:
         measure(options.out, pairs)

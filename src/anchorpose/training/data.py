@@ -13,9 +13,11 @@ import numpy as np
 from anchorpose.core.errors import InputError
 from anchorpose.core.skeleton import LCR13
 from anchorpose.datasets.coco import read_coco
+from anchorpose.datasets.loader import Fresh
 from anchorpose.datasets.samples import Floats, Sample
 from anchorpose.lcrnet.anchors import AnchorPoses, build_anchors, random_views
 from anchorpose.synthesis.library import read_clip
+from anchorpose.training.fresh import read_fresh
 
 MOCAP_STRIDE = 10
 MOCAP_SHARE = 0.5
@@ -47,6 +49,7 @@ class Data:
     mocap: tuple[Path, ...] = ()
     mocap_licence: str = "not stated"
     use: str = "what the licences of the data allow"
+    fresh: tuple[Fresh, ...] = ()
 
     def samples(self) -> list[Sample]:
         """All photographs that have people."""
@@ -76,7 +79,7 @@ class Data:
 
     def licences(self) -> dict[str, str]:
         """Name -> licence, for the card."""
-        found = {s.name: s.licence for s in self.sources}
+        found = {s.name: s.licence for s in self.sources} | {f.name: f.licence for f in self.fresh}
         return found | ({"motion capture (anchor-poses)": self.mocap_licence} if self.mocap else {})
 
 
@@ -92,6 +95,7 @@ def read_data(specifications: Sequence[str]) -> Data:
     """
     sources: list[Source] = []
     mocap: list[Path] = []
+    fresh: list[Fresh] = []
     licence, use = "not stated", Data.use
     for text in specifications:
         if "=" in text:
@@ -100,13 +104,14 @@ def read_data(specifications: Sequence[str]) -> Data:
             continue
         card, base = _read_card(Path(text)), Path(text).parent
         sources += [_source(entry, base, text) for entry in card.get("sources", [])]
+        fresh += [read_fresh(entry, base, text) for entry in card.get("fresh", [])]
         for pattern in card.get("mocap", []):
             absolute = Path(pattern).is_absolute()
             mocap += sorted(Path("/").glob(pattern[1:]) if absolute else base.glob(pattern))
         licence, use = card.get("mocap_licence", licence), card.get("use", use)
-    if not sources:
+    if not sources and not fresh:
         raise InputError("found no photographs to train on; give --data FILE.json=IMAGES or a data card")
-    return Data(tuple(sources), tuple(mocap), licence, use)
+    return Data(tuple(sources), tuple(mocap), licence, use, tuple(fresh))
 
 
 def _read_card(path: Path) -> dict[str, Any]:
