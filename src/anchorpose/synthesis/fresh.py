@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from anchorpose.core.errors import InputError
 from anchorpose.datasets.samples import Person
 from anchorpose.synthesis.mosaic.compose import Mosaicker
 from anchorpose.synthesis.mosaic.generate import Recipe, make_mosaic
@@ -14,6 +15,7 @@ from anchorpose.synthesis.rendering.assets import Assets
 from anchorpose.synthesis.rendering.scene import RenderOptions, render_scene
 from anchorpose.synthesis.scenes import Scene
 
+_FURTHER = 50
 Picture = tuple[NDArray[np.uint8], tuple[Person, ...]]
 
 
@@ -42,14 +44,15 @@ class FreshMosaics:
     _mosaicker: Mosaicker | None = field(default=None, init=False, repr=False)
 
     def __call__(self, number: int) -> Picture:
-        """(size, size, 3) uint8 BGR and the person; errors as in `make_mosaic`."""
+        """(size, size, 3) uint8 BGR and the person; InputError if hardly any pose fits the photographs."""
         if self._mosaicker is None:  # in the process that uses it, with its own decoded photographs
             self._mosaicker = Mosaicker(self.recipe.index, self.recipe.backgrounds, self.recipe.options)
-        scene = None
-        while scene is None:
-            _, scene = make_mosaic(self.recipe, self._mosaicker, number)
-            number += 1
-        return as_picture(scene)
+        for later in range(_FURTHER):
+            _, scene = make_mosaic(self.recipe, self._mosaicker, number + later)
+            if scene is not None:
+                return as_picture(scene)
+        raise InputError(f"found no pose that fits the photographs in {_FURTHER} mosaics; use more photographs or a "
+                         "greater max_distance")  # fmt: skip
 
 
 def as_picture(scene: Scene) -> Picture:

@@ -24,8 +24,8 @@ def read_fresh(entry: dict[str, Any], base: Path, card: str) -> Fresh:
     """One entry of a card's `fresh`.
 
     `kind` is `render` (with `library`, `backgrounds`, `textures` and, where wanted, `size`, `bodies`) or `mosaic`
-    (with `library`, `annotations`, `images` and, where wanted, `backgrounds`, `lifted`, `size`); both have `name`,
-    `count` (pictures an epoch), `seed` and `licence`. Only bodies, clips, backgrounds and textures of the split
+    (with `library`, `annotations`, `images` and, where wanted, `backgrounds`, `lifted`, `size`, `max_distance`); both
+    have `name`, `count` (pictures an epoch), `seed` and `licence`. Only bodies, clips, backgrounds and textures of the split
     `train` are rendered, so that `--split test` stays unseen.
 
     Raises:
@@ -50,9 +50,8 @@ def _renders(entry: dict[str, Any], base: Path) -> Maker:
 
 def _mosaics(entry: dict[str, Any], base: Path) -> Maker:
     optional = {n: base / entry[n] if n in entry else None for n in ("backgrounds", "lifted")}
-    recipe = make_recipe(
-        PoseLibrary.load(base / entry["library"]), base / entry["annotations"], base / entry["images"],
-        optional["backgrounds"], optional["lifted"], MosaicOptions(size=int(entry.get("size", MosaicOptions.size))),
-        int(entry.get("seed", 0)),
-    )  # fmt: skip
+    options = MosaicOptions(size=int(entry.get("size", MosaicOptions.size)),
+                            max_distance=float(entry.get("max_distance", MosaicOptions.max_distance)))  # fmt: skip
+    recipe = make_recipe(PoseLibrary.load(base / entry["library"]), base / entry["annotations"], base / entry["images"],
+                         optional["backgrounds"], optional["lifted"], options, int(entry.get("seed", 0)))  # fmt: skip
     return FreshMosaics(recipe)
