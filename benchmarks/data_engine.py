@@ -8,11 +8,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from landmarks import figures, teach
 from systems import table
 
 from anchorpose.datasets.loader import PoseDataset
@@ -114,7 +114,7 @@ def make(folders: Folders, mocap: Path, count: int) -> None:
     for name in ("coco", "lspe"):
         out = work / f"{name}_lifted.json"
         if not out.exists():
-            print(lift_annotations(data / name / "train.json", own, out, teacher=folders.teacher(name)))
+            print(lift_annotations(data / name / "train.json", own, out, teacher=folders.teacher(name)).line())
 
 
 def train(folders: Folders, row: str, steps: int, trunk: Path) -> dict[str, dict[str, float]]:
@@ -156,15 +156,9 @@ def test_set(folders: Folders) -> Annotations:
 
 def peer(folders: Folders, python: str) -> list[str]:
     """MediaPipe's world landmarks, given each person's true box (it finds one person a picture)."""
-    child = Path(__file__).parent / "children" / "mediapipe_world.py"
-    out = folders.work / "mediapipe.json"
-    if not out.exists():
-        subprocess.run([python, str(child), str(folders.work / "test"), str(out)], check=True)
-    from children.world_landmarks import evaluate_landmarks
-
-    figures = evaluate_landmarks(folders.work / "test" / "annotations.json", test_set(folders), out)
-    cells = shown({f: figures[f] for _, f in FIGURES[2:]})
-    return ["MediaPipe Pose full, world landmarks, true boxes", "-", "-", *cells]
+    taught = teach(folders.work / "test", test_set(folders), python, folders.work / "mediapipe.json")
+    found = figures(taught.guess, taught.exact)
+    return ["MediaPipe Pose full, world landmarks, true boxes", "-", "-", *shown({f: found[f] for _, f in FIGURES[2:]})]
 
 
 def shown(figures: dict[str, float]) -> list[str]:

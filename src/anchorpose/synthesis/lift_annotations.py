@@ -80,6 +80,14 @@ class LiftReport:
     median_error: float
     projections: int
 
+    def line(self) -> str:
+        """What a user wants to read of it."""
+        return (
+            f"{self.out}: of {self.people} people with labels {self.matched} matched among {self.projections} "
+            f"projections (median error {1000 * self.median_error:.0f} mm), {self.taught} by the teacher, "
+            f"{self.too_few} with too few joints, {self.too_far} too far from every pose"
+        )
+
 
 @dataclass(frozen=True)
 class LiftingErrors:

@@ -29,6 +29,10 @@ from anchorpose.training.release import HALF_SUFFIX, METADATA_KEY, anchors_to_me
 
 OUTPUTS = DecodedProposals._fields
 MAX_PIXELS, MAX_METRES = 1e-3, 1e-4
+"""What the released weights keep (tests/training/test_export.py)."""
+WRONG_PIXELS, WRONG_METRES = 1e-2, 1e-3
+"""A graph further off than this is another function, not another order of the same sums: both sides round the trunk to
+some 1e-6, and a box 1e-4 px elsewhere moves a joint of a large person by 2e-3 px (the soft-argmax is that steep)."""
 _HALF_FROM = 1024
 
 
@@ -83,7 +87,7 @@ def export(run: Path, out: Path, pictures: list[NDArray[np.uint8]] | None = None
     graph = _trace(model)
     # Noise has hardly a person, so there every proposal is compared, however unlikely.
     parity = _parity(model, graph, checks, preset.integration.min_score if pictures else 0.0)
-    if parity.pixels > MAX_PIXELS or parity.metres > MAX_METRES:
+    if parity.pixels > WRONG_PIXELS or parity.metres > WRONG_METRES:
         raise RuntimeError(f"the exported graph differs from torch: {parity}")
     if half:
         _store_half(graph)

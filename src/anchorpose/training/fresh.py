@@ -25,8 +25,8 @@ def read_fresh(entry: dict[str, Any], base: Path, card: str) -> Fresh:
 
     `kind` is `render` (with `library`, `backgrounds`, `textures` and, where wanted, `size`, `bodies`) or `mosaic`
     (with `library`, `annotations`, `images` and, where wanted, `backgrounds`, `lifted`, `size`, `max_distance`); both
-    have `name`, `count` (pictures an epoch), `seed` and `licence`. Only bodies, clips, backgrounds and textures of the split
-    `train` are rendered, so that `--split test` stays unseen.
+    have `name`, `count` (pictures an epoch), `seed` and `licence`. Only bodies, clips, backgrounds and textures of the
+    split `train` are rendered, so that `--split test` stays unseen.
 
     Raises:
         InputError: something is missing or broken.
