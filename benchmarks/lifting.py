@@ -34,12 +34,13 @@ def main() -> None:
     several, _ = lift(args, taught, NEIGHBOURS, FOLLOW)
     good, agrees = error <= MAX_ERROR, taught.agreement >= AGREES
     both = good & agrees
+    mixed = np.where(agrees[:, None, None], taught.guess, several)
     mean_pose = np.broadcast_to(np.nanmean(taught.exact, axis=0), taught.exact.shape)
     rows = [("mean pose", mean_pose, good), ("match, one neighbour (the paper's)", single, good),
             ("match, default", several, good), ("teacher", taught.guess, agrees),
             ("where both: match", several, both), ("where both: teacher", taught.guess, both),
             ("where both: mean of the two", (several + taught.guess) / 2, both),
-            ("teacher where it agrees, else match", np.where(agrees[:, None, None], taught.guess, several), good | agrees)]  # fmt: skip
+            ("teacher where it agrees, else match", mixed, good | agrees)]  # fmt: skip
     lines = []
     for name, guess, chosen in rows:
         found = figures(sized(guess, taught.exact)[chosen], taught.exact[chosen])
