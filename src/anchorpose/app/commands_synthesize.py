@@ -11,7 +11,6 @@ import tyro
 
 from anchorpose.core.errors import InputError
 
-_PACKAGES = ("anny", "torch", "warp", "trimesh", "sklearn", "ezc3d")
 _File = Annotated[Path, tyro.conf.arg(metavar="FILE")]
 _Dir = Annotated[Path, tyro.conf.arg(metavar="DIR")]
 _Count = Annotated[int, tyro.conf.arg(metavar="N")]
@@ -160,21 +159,15 @@ class Render:
 
     def run(self) -> int:
         """Exit code."""
-        try:
-            from anchorpose.synthesis.rendering.render import render
-            from anchorpose.synthesis.rendering.scene import RenderOptions
+        from anchorpose.synthesis.rendering.render import render
+        from anchorpose.synthesis.rendering.scene import RenderOptions
 
-            made = self.pictures
-            options = RenderOptions(width=self.size, height=self.size, people=self.people)
-            report = render(made.library, self.backgrounds, self.textures, made.out, made.count, made.seed, self.split,
-                            options=options, maps=self.maps, processes=made.processes)  # fmt: skip
-        except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] not in _PACKAGES:
-                raise
-            raise InputError("rendering needs the [synthesis] extra: pip install 'anchorpose[synthesis]'") from error
-        print(
-            f"{report.annotations}: {report.images} pictures, {report.rendered} of them new with {report.people} people"
-        )
+        made = self.pictures
+        options = RenderOptions(width=self.size, height=self.size, people=self.people)
+        report = render(made.library, self.backgrounds, self.textures, made.out, made.count, made.seed, self.split,
+                        options=options, maps=self.maps, processes=made.processes)  # fmt: skip
+        new = f"{report.rendered} of them new with {report.people} people"
+        print(f"{report.annotations}: {report.images} pictures, {new}")
         _preview_folder(report.annotations, made)
         return 0
 
