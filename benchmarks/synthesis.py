@@ -65,7 +65,7 @@ def lifting(data: Path, library: PoseLibrary) -> list[list[str]]:
             lifter.lift(queries[0][None], neighbours)
             times = [timed(lifter, q[None], neighbours) for q in queries]
             rows.append([f"lifting, {len(lifter)} projections, {name}, {neighbours} neighbours",
-                         f"{np.mean(times):.1f} ms mean, {np.percentile(times, 95):.1f} ms 95th percentile"])  # fmt: skip
+                         f"{np.mean(times):.1f} ms mean, {np.percentile(times, 95):.1f} ms for 95 %"])  # fmt: skip
     return rows
 
 
