@@ -15,7 +15,6 @@ from anchorpose.app.commands_detect import Detect
 from anchorpose.app.commands_evaluate import Coco, Lsp, Scenes
 from anchorpose.app.commands_info import Info
 from anchorpose.app.commands_synthesize import Synthesize
-from anchorpose.app.estimator import find_model
 from anchorpose.core.errors import InputError
 
 BAD_INPUT = 2
@@ -71,6 +70,7 @@ class Train:
     def run(self) -> int:
         """Exit code."""
         try:
+            from anchorpose.app.estimator import find_model
             from anchorpose.training.commands import train
             from anchorpose.training.fit import FitOptions
         except ModuleNotFoundError as error:
