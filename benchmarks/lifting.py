@@ -14,17 +14,20 @@ from data_engine import Folders, test_set
 from landmarks import Floats, Taught, figures, teach
 from systems import table
 
+from anchorpose.datasets.coco import read_coco
 from anchorpose.synthesis.library import PoseLibrary
 from anchorpose.synthesis.lift_annotations import MAX_ERROR, MIN_JOINTS
 from anchorpose.synthesis.lifting import FOLLOW, NEIGHBOURS, PoseLifter
 from anchorpose.synthesis.views import ViewOptions
 
 AGREES = 0.8
+PEOPLE = 300
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="folder with coco/, lspe/ and pseudo3d/")
     parser.add_argument("--views", type=int, default=50)
     parser.add_argument("--mediapipe-python", required=True, help="python of an environment with mediapipe")
     args = parser.parse_args()
@@ -47,6 +50,25 @@ def main() -> None:
         lines.append([name, str(int(chosen.sum())), f"{found['MPJPE']:.0f}", f"{found['PA-MPJPE']:.0f}"])
     print(f"{len(taught.exact)} people; MPJPE after scaling each guess to the exact size")
     print(table(["", "people", "MPJPE", "PA-MPJPE"], lines))
+    if args.data:
+        lifter = PoseLifter(PoseLibrary.load(args.work / "poses_train.npz").joints3d, ViewOptions(args.views), 0)
+        rows = [photographs(args.data, name, lifter) for name in ("coco", "lspe")]
+        print("photographs: the match against the teacher's 3D where the teacher agrees with the labels in 2D")
+        print(table(["", "people", "kept", "MPJPE", "PA-MPJPE"], rows))
+
+
+def photographs(data: Path, name: str, lifter: PoseLifter) -> list[str]:
+    """How near the match comes to the teacher on photographs, whose exact 3D nobody knows."""
+    images, npz = data / name / "train", data / "pseudo3d" / f"{name}_train.npz"
+    labelled = [p for s in read_coco(data / name / "train.json", images) for p in s.people]
+    taught = [p for s in read_coco(data / name / "train.json", images, lifted=npz) for p in s.people]
+    both = [(a.joints2d, b.joints3d) for a, b in zip(labelled, taught, strict=True)
+            if np.isfinite(b.joints3d).all() and a.labelled.sum() >= MIN_JOINTS]  # fmt: skip
+    chosen = [both[i] for i in np.random.default_rng(0).permutation(len(both))[:PEOPLE]]
+    found = lifter.lift(np.stack([a for a, _ in chosen]))
+    exact, good = np.stack([b for _, b in chosen]), found.error <= MAX_ERROR
+    result = figures(sized(found.joints3d, exact)[good], exact[good])
+    return [name, str(len(chosen)), f"{good.mean():.0%}", f"{result['MPJPE']:.0f}", f"{result['PA-MPJPE']:.0f}"]
 
 
 def lift(args: argparse.Namespace, taught: Taught, neighbours: int, follow: float) -> tuple[Floats, Floats]:
