@@ -43,6 +43,11 @@ def test_accuracy_floor_on_our_photographs(estimator, truth):
     assert table["body_AP"] > 0.3
 
 
+@pytest.mark.parametrize("photo", sorted(PHOTOS.glob("*.jpg")), ids=lambda path: path.stem)
+def test_nobody_is_shown_twice(estimator, photo):
+    assert len(estimator(photo)) == 1
+
+
 def test_mirrored_photographs_give_mirrored_people(estimator):
     image = read_image(PHOTOS / "000000199055.jpg")
     plain, mirrored = estimator(image)[0], estimator(np.ascontiguousarray(image[:, ::-1]))[0]

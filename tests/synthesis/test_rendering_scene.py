@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 
 from anchorpose.core.errors import InputError
 from anchorpose.core.poses import JointState, body_centre
+from anchorpose.synthesis.fresh import FreshRenders
 from anchorpose.synthesis.library import PoseLibrary
 from anchorpose.synthesis.rendering.assets import Assets, in_split
 from anchorpose.synthesis.rendering.chart import Chart
@@ -188,3 +189,13 @@ def test_wrong_inputs_are_one_line(inputs, tmp_path, monkeypatch, change, messag
     with pytest.raises(InputError, match=message) as caught:
         render(**given)
     assert "\n" not in str(caught.value)
+
+
+def test_the_trainer_gets_the_same_people_without_a_file(assets, scenes):
+    image, people = FreshRenders(assets, 7, SMALL)(3)
+    written = scenes[3].scene
+    np.testing.assert_array_equal(image, written.image)
+    for person, known in zip(people, written.people, strict=True):
+        np.testing.assert_array_equal(person.joints3d, known.joints3d)
+        np.testing.assert_array_equal(person.visible == 1, known.states == JointState.VISIBLE)
+        assert person.labelled.all()
