@@ -53,7 +53,8 @@ def test_the_graph_is_torchs_twin_at_any_size(run, tmp_path):
     assert shipped.metadata == graph.metadata
     assert shipped.path.stat().st_size < 0.6 * (tmp_path / "m.onnx").stat().st_size
     photo, _ = letterbox(read_image(PHOTOS / "000000366711.jpg"), shipped.metadata.max_side)
-    np.testing.assert_allclose(shipped(photo).scores[:20], graph(photo).scores[:20], atol=1e-4)
+    # Its folded constants (grids, anchor-poses) are rounded to fp16 too, which the named tensors here already were.
+    np.testing.assert_allclose(shipped(photo).scores[:20], graph(photo).scores[:20], atol=1e-3)
 
 
 @pytest.mark.slow
