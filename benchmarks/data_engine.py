@@ -19,7 +19,7 @@ from anchorpose.datasets.loader import PoseDataset
 from anchorpose.evaluation.annotations import Annotations, load_annotations
 from anchorpose.evaluation.scenes import evaluate_scenes
 from anchorpose.synthesis.library import PoseLibrary, build_library
-from anchorpose.synthesis.lift_annotations import lift_annotations
+from anchorpose.synthesis.lift_annotations import LiftOptions, lift_annotations
 from anchorpose.synthesis.mosaic.generate import mosaic
 from anchorpose.synthesis.rendering.assets import in_split
 from anchorpose.synthesis.rendering.render import render
@@ -114,7 +114,8 @@ def make(folders: Folders, mocap: Path, count: int) -> None:
     for name in ("coco", "lspe"):
         out = work / f"{name}_lifted.json"
         if not out.exists():
-            print(lift_annotations(data / name / "train.json", own, out, teacher=folders.teacher(name)).line())
+            options = LiftOptions(prefer="teacher")
+            print(lift_annotations(data / name / "train.json", own, out, options, folders.teacher(name)).line())
 
 
 def train(folders: Folders, row: str, steps: int, trunk: Path) -> dict[str, dict[str, float]]:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -73,13 +74,14 @@ def test_annotations_gain_3d_and_keep_everything_else(tmp_path, library, skeleto
     assert np.isfinite(people[3].joints2d).all()
 
 
-def test_a_trusted_teacher_goes_before_the_match(tmp_path, library):
+def test_match_and_teacher_complete_each_other_in_either_order(tmp_path, library):
     _, pixels = walkers(3)
     source = write_people(tmp_path / "in.json", COCO17, pixels)
     xyz = np.random.default_rng(2).normal(size=(2, 33, 3)).astype(np.float32)
     np.savez(tmp_path / "teacher.npz", annotation_id=[1, 2], xy=xyz[..., :2] * 100, xyz=xyz,
              visibility=np.ones((2, 33)), agreement=[0.9, 0.5])  # fmt: skip
-    report = lift_annotations(source, library, tmp_path / "out.json", OPTIONS, tmp_path / "teacher.npz")
+    options = replace(OPTIONS, prefer="teacher")
+    report = lift_annotations(source, library, tmp_path / "out.json", options, tmp_path / "teacher.npz")
     assert (report.taught, report.matched) == (1, 2)
     first, second, _ = json.loads((tmp_path / "out.json").read_text())["annotations"]
     assert (first["lift_source"], second["lift_source"]) == ("teacher", "match")
@@ -87,6 +89,12 @@ def test_a_trusted_teacher_goes_before_the_match(tmp_path, library):
     theirs = BLAZEPOSE33.indices("left_knee", "right_knee")
     got, wanted = np.array(first["joints3d"])[knees], xyz[0, theirs]
     np.testing.assert_allclose(got[0] - got[1], wanted[0] - wanted[1], atol=1e-3)
+    # The match goes first unless told otherwise; the teacher helps where nothing matches.
+    report = lift_annotations(source, library, tmp_path / "out.json", OPTIONS, tmp_path / "teacher.npz")
+    assert (report.taught, report.matched) == (0, 3)
+    strict = replace(OPTIONS, max_error=1e-6)
+    report = lift_annotations(source, library, tmp_path / "out.json", strict, tmp_path / "teacher.npz")
+    assert (report.taught, report.matched, report.too_far) == (1, 0, 2)
 
 
 def test_errors_against_exact_3d(tmp_path, library):

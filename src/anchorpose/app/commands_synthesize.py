@@ -65,7 +65,9 @@ class Lift:
     max_error: Annotated[float | None, tyro.conf.arg(metavar="METRES", help_behavior_hint="")] = None
     """Leave people without 3D whose best match misses their joints by more."""
     teacher: _MaybeFile = None
-    """3D guesses of a network (npz); used where they agree with the labels."""
+    """3D guesses of a network (npz), for those whose labels they meet."""
+    prefer: Literal["match", "teacher"] = "match"
+    """Whose 3D counts for people that both know."""
     seed: _Count = 0
     """Start of all random numbers."""
     images: _MaybeDir = None
@@ -83,7 +85,9 @@ class Lift:
         plain = LiftOptions()
         neighbours = plain.neighbours if self.neighbours is None else self.neighbours
         max_error = plain.max_error if self.max_error is None else self.max_error
-        options = LiftOptions(ViewOptions(self.views), neighbours=neighbours, max_error=max_error, seed=self.seed)
+        options = LiftOptions(
+            ViewOptions(self.views), neighbours=neighbours, max_error=max_error, prefer=self.prefer, seed=self.seed
+        )
         print(lift_annotations(self.annotations, self.library, self.out, options, self.teacher).line())
         if self.images is not None:
             _preview(self.out, self.images, self.preview, self.seed, self.out.with_suffix(".preview.jpg"))

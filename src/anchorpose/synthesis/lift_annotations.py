@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,8 @@ class LiftOptions:
         neighbours, follow: see `PoseLifter.lift`.
         min_joints: people with fewer labelled joints of LCR13 are left without 3D.
         max_error: metres; people whose match is worse are left without 3D.
+        prefer: whose 3D a person gets that both know, the `match`'s or the `teacher`'s. On rendered people, whose 3D
+            is exact, the match is nearer even where the teacher meets the labels (docs/data.md).
         seed: of the cameras' angles.
     """
 
@@ -52,6 +54,7 @@ class LiftOptions:
     follow: float = FOLLOW
     min_joints: int = MIN_JOINTS
     max_error: float = MAX_ERROR
+    prefer: Literal["match", "teacher"] = "match"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -117,32 +120,36 @@ def lift_annotations(
         library: npz of a `PoseLibrary`.
         out: the file to write.
         options: how.
-        teacher: npz of a network's 3D guesses (`datasets.coco.read_lifted`); people whose labels it met keep its
-            guess, the others are matched.
+        teacher: npz of a network's 3D guesses (`datasets.coco.read_lifted`), which count where they meet the labels;
+            see `LiftOptions.prefer`.
 
     Raises:
         InputError: a file is missing or broken, or the library is empty.
     """
     data, people = _labelled(annotations)
     taught = {} if teacher is None else read_lifted(teacher)
-    matched = [(a, j) for a, j in people if a["id"] not in taught and _count(j) >= options.min_joints]
+    asked = {id(a) for a, j in people if _count(j) >= options.min_joints
+             and (options.prefer == "match" or a["id"] not in taught)}  # fmt: skip
     lifter = PoseLifter(PoseLibrary.load(library).joints3d, options.views, options.seed)
     errors: list[float] = []
-    kept = 0
-    for annotation, lifted in _matches(matched, lifter, options):
+    matched: set[int] = set()
+    for annotation, lifted in _matches([p for p in people if id(p[0]) in asked], lifter, options):
         errors.append(float(lifted.error[0]))
         if errors[-1] <= options.max_error:
-            kept += 1
+            matched.add(id(annotation))
             _store(annotation, lifted.joints2d[0], lifted.joints3d[0], "match")
             annotation |= {"lift_error": round(errors[-1], 5), "lift_pose": int(lifted.pose[0])}
-    for annotation, joints2d in people:
+    rest = [(a, j) for a, j in people if id(a) not in matched]
+    for annotation, joints2d in rest:
         if annotation["id"] in taught:
             guess2d, guess3d = taught[annotation["id"]]
             _store(annotation, np.where(np.isnan(joints2d), guess2d, joints2d), guess3d, "teacher")
     write_json(out, data)
-    by_teacher = sum(a["id"] in taught for a, _ in people)
-    too_few, median = len(people) - by_teacher - len(matched), float(np.median(errors)) if errors else float("nan")
-    return LiftReport(Path(out), len(people), kept, by_teacher, too_few, len(matched) - kept, median, len(lifter))
+    left = [a for a, _ in rest if a["id"] not in taught]
+    too_far = sum(id(a) in asked for a in left)
+    median = float(np.median(errors)) if errors else float("nan")
+    return LiftReport(Path(out), len(people), len(matched), len(rest) - len(left), len(left) - too_far, too_far, median,
+                      len(lifter))  # fmt: skip
 
 
 def lifting_errors(annotations: Path, library: Path, options: LiftOptions = LiftOptions()) -> LiftingErrors:
