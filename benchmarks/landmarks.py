@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from anchorpose.core.poses import body_centre
 from anchorpose.datasets.coco import blazepose_to_lcr13
 from anchorpose.evaluation.annotations import Annotations
+from anchorpose.evaluation.pck3d import pck3d
 from anchorpose.evaluation.pose3d import average, mpjpe, pa_mpjpe
-from anchorpose.evaluation.scenes import PCK3D_MILLIMETRES
 
 Floats = NDArray[np.float32]
 NEAR = 0.1
@@ -54,8 +54,7 @@ def teach(scenes: Path, counted: Annotations, python: str, out: Path) -> Taught:
 
 def figures(guess: Floats, exact: Floats) -> dict[str, float]:
     """As `evaluate_scenes` gives them: guess and exact (n, 13, 3) metres, NaN where nobody was found."""
-    errors = 1000 * np.linalg.norm(guess - exact, axis=-1)
-    within, there = errors <= PCK3D_MILLIMETRES, np.isfinite(errors).all(1)
+    there = np.isfinite(guess).all((1, 2))
     return {"people": len(exact), "found": int(there.sum()), "MPJPE": average(mpjpe(guess, exact)),
-            "PA-MPJPE": average(pa_mpjpe(guess, exact)), "3DPCK": float(within[there].mean()),
-            "3DPCK_all": float(within.mean())}  # fmt: skip
+            "PA-MPJPE": average(pa_mpjpe(guess, exact)), "3DPCK": pck3d(guess[there], exact[there]).pck,
+            "3DPCK_all": pck3d(guess, exact).pck}  # fmt: skip

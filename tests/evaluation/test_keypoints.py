@@ -4,6 +4,8 @@ import contextlib
 import copy
 import io
 import math
+import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
+from pycocotools.cocoeval import COCOeval, Params
 
 from anchorpose.core.skeleton import BODY12, COCO17
 from anchorpose.evaluation.annotations import load_annotations
@@ -21,6 +23,7 @@ from anchorpose.evaluation.keypoints import (
     Truth,
     oks,
     oks_average_precision,
+    oks_average_precision_by_area,
     pck,
     torso_diameter,
 )
@@ -29,6 +32,12 @@ from tests.evaluation.fakes import annotation, coco, person, scene, write
 
 def reference(data: dict, found: dict, joints: tuple[str, ...] | None = None) -> list[float]:
     """pycocotools' AP, AP50, AP75, AR."""
+    figures = all_figures(data, found, joints)
+    return [figures[i] for i in (0, 1, 2, 5)]
+
+
+def all_figures(data: dict, found: dict, joints: tuple[str, ...] | None = None) -> list[float]:
+    """pycocotools' AP, AP50, AP75, AP medium, AP large, then AR of the same; -1 where nobody counts."""
     data = copy.deepcopy(data)
     if joints is not None:
         outside = [i for i, name in enumerate(COCO17.joints) if name not in joints]
@@ -54,13 +63,18 @@ def reference(data: dict, found: dict, joints: tuple[str, ...] | None = None) ->
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-    return [float(evaluation.stats[i]) for i in (0, 1, 2, 5)]
+    return [float(value) for value in evaluation.stats]
+
+
+def as_inputs(folder: Path, data: dict, found: dict) -> tuple[Sequence[Truth], list[Detections]]:
+    annotations = load_annotations(write(folder, data))
+    nobody = (np.zeros((0, 17, 2)), np.zeros(0))
+    return annotations.people, [Detections(*found.get(image.id, nobody)) for image in annotations.images]
 
 
 def ours(folder: Path, data: dict, found: dict, joints: tuple[str, ...] | None = None) -> AveragePrecision:
-    annotations = load_annotations(write(folder, data))
-    detections = [Detections(*found.get(image.id, (np.zeros((0, 17, 2)), np.zeros(0)))) for image in annotations.images]
-    return oks_average_precision(annotations.people, detections, COCO17, joints)
+    truths, detections = as_inputs(folder, data, found)
+    return oks_average_precision(truths, detections, COCO17, joints)
 
 
 def assert_equal(folder: Path, data: dict, found: dict, joints: tuple[str, ...] | None = None) -> list[float]:
@@ -76,6 +90,64 @@ def assert_equal(folder: Path, data: dict, found: dict, joints: tuple[str, ...] 
 def test_equals_pycocotools_on_random_scenes(tmp_path: Path, seed: int, joints: tuple[str, ...] | None) -> None:
     data, found = scene(np.random.default_rng(seed))
     assert_equal(tmp_path, data, found, joints)
+
+
+def assert_all_figures_equal(folder: Path, data: dict, found: dict) -> list[float]:
+    sizes = oks_average_precision_by_area(*as_inputs(folder, data, found))
+    everyone, medium, large = sizes["all"], sizes["medium"], sizes["large"]
+    values = [everyone.ap, everyone.ap50, everyone.ap75, medium.ap, large.ap,
+              everyone.ar, everyone.ar50, everyone.ar75, medium.ar, large.ar]  # fmt: skip
+    expected = all_figures(data, found)
+    assert [-1 if math.isnan(v) else v for v in values] == pytest.approx(expected, abs=1e-6)
+    return expected
+
+
+def test_recall_and_sizes_equal_pycocotools_on_random_scenes(tmp_path: Path) -> None:
+    figures = []
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        data, found = scene(rng)
+        for a in data["annotations"]:  # small, medium and large people, some on the limits themselves
+            a["area"] = float(rng.choice([0, 500, 32**2, 4000, 96**2, 20000, 1e10, 2e10]))
+        scale = rng.choice([0.2, 1, 3])  # detections too fall inside and outside the ranges
+        figures.append(assert_all_figures_equal(tmp_path, data, {i: (p * scale, s) for i, (p, s) in found.items()}))
+    assert (np.max(figures, axis=0) > 0.1).all()
+
+
+@pytest.mark.parametrize("area", [32**2, 96**2, 1e10, 1e10 + 1])
+def test_the_limits_of_a_range_belong_to_it(tmp_path: Path, rng: np.random.Generator, area: float) -> None:
+    joints = person(rng)
+    data = coco(1, [annotation(1, 1, joints, np.ones(17, bool)) | {"area": area}])
+    expected = assert_all_figures_equal(tmp_path, data, {1: (np.stack([joints, joints + 300]), np.array([0.5, 0.9]))})
+    assert (expected[3] >= 0) == (area <= 96**2)
+    assert (expected[4] >= 0) == (96**2 <= area <= 1e10)
+
+
+def test_other_constants_equal_pycocotools_with_them(
+    tmp_path: Path, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sigmas = rng.uniform(0.02, 0.2, 17)
+    data, found = scene(rng)
+    result = oks_average_precision(*as_inputs(tmp_path, data, found), sigmas=sigmas)
+    plain = oks_average_precision(*as_inputs(tmp_path, data, found))
+    init = Params.setKpParams
+    monkeypatch.setattr(Params, "setKpParams", lambda self: (init(self), setattr(self, "kpt_oks_sigmas", sigmas)))
+    assert [result.ap, result.ap50, result.ap75, result.ar] == pytest.approx(reference(data, found), abs=1e-6)
+    assert result.ap != plain.ap
+
+
+@pytest.mark.slow
+def test_5000_images_of_4_people_take_less_than_10_seconds(rng: np.random.Generator) -> None:
+    truths, detections = [], []
+    for _ in range(5000):
+        people = rng.uniform(100, 500, (4, 1, 2)) + rng.normal(0, 25, (4, 17, 2))
+        truths.append(truth_of(people))
+        detections.append(Detections(people + rng.normal(0, 6, people.shape), rng.random(4)))
+    start = time.perf_counter()
+    result = oks_average_precision_by_area(truths, detections)
+    assert time.perf_counter() - start < 10
+    assert result["all"].people == 20_000
+    assert 0.1 < result["all"].ap < 0.9
 
 
 def test_random_scenes_are_neither_all_right_nor_all_wrong() -> None:

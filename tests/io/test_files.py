@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +94,15 @@ def test_images(tmp_path: Path) -> None:
     for name in ("a.xyz", "a"):
         with pytest.raises(InputError, match=r"use \.jpg or \.png"):
             write_image(tmp_path / name, image)
+
+
+def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
+    """Renaming a file over /dev/null as root would take the device away from the whole machine."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_json(pipe, {"a": 1})
+    assert os.read(reader, 100) == b'{"a": 1}\n'
+    os.close(reader)
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert list(tmp_path.iterdir()) == [pipe]

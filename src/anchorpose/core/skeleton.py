@@ -154,3 +154,120 @@ BODY25 = Skeleton(
 
 BODY12 = tuple(j for j in COCO17.joints if base_name(j) not in ("nose", "eye", "ear"))
 """The 12 body joints that LCR13 and COCO17 share."""
+
+_ARMS_FROM_NECK = {"right_shoulder": "neck", "left_shoulder": "neck"}
+_LEGS_FROM_PELVIS = {"right_hip": "pelvis", "left_hip": "pelvis"}
+_COLLARS = {"left_shoulder": "left_clavicle", "right_shoulder": "right_clavicle"}
+_FEET = {
+    f"{side}_{child}": f"{side}_{parent}"
+    for side in ("left", "right")
+    for child, parent in (("foot", "ankle"), ("toe", "foot"), ("hand", "wrist"))
+}
+
+MUPOTS17 = Skeleton(
+    "MUPOTS17",
+    ("head_top", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder", "left_elbow", "left_wrist",
+     "right_hip", "right_knee", "right_ankle", "left_hip", "left_knee", "left_ankle", "pelvis", "spine", "head"),
+    _LIMBS | _ARMS_FROM_NECK | _LEGS_FROM_PELVIS | {"spine": "pelvis", "neck": "spine", "head": "neck",
+                                                    "head_top": "head"},
+)  # fmt: skip
+"""MuPoTS-3D and the test set of MPI-INF-3DHP ("relevant" in the toolkit)."""
+
+MPI3DHP28 = Skeleton(
+    "MPI3DHP28",
+    ("spine3", "spine4", "spine2", "spine", "pelvis", "neck", "head", "head_top", "left_clavicle", "left_shoulder",
+     "left_elbow", "left_wrist", "left_hand", "right_clavicle", "right_shoulder", "right_elbow", "right_wrist",
+     "right_hand", "left_hip", "left_knee", "left_ankle", "left_foot", "left_toe", "right_hip", "right_knee",
+     "right_ankle", "right_foot", "right_toe"),
+    _LIMBS | _COLLARS | _LEGS_FROM_PELVIS | _FEET
+    | {"spine": "pelvis", "spine2": "spine", "spine3": "spine2", "spine4": "spine3", "neck": "spine4", "head": "neck",
+       "head_top": "head", "left_clavicle": "spine4", "right_clavicle": "spine4"},
+)  # fmt: skip
+"""Training set of MPI-INF-3DHP ("all" in the toolkit)."""
+
+H36M32 = Skeleton(
+    "H36M32",
+    ("pelvis", "right_hip", "right_knee", "right_ankle", "right_foot", "right_toe", "left_hip", "left_knee",
+     "left_ankle", "left_foot", "left_toe", "spine_base", "spine", "neck", "nose", "head_top", "left_clavicle",
+     "left_shoulder", "left_elbow", "left_wrist", "left_thumb", "left_thumb_tip", "left_hand", "left_hand_tip",
+     "right_clavicle", "right_shoulder", "right_elbow", "right_wrist", "right_thumb", "right_thumb_tip", "right_hand",
+     "right_hand_tip"),
+    _LIMBS | _COLLARS | _LEGS_FROM_PELVIS | _FEET
+    | {"spine_base": "pelvis", "spine": "spine_base", "neck": "spine", "nose": "neck", "head_top": "nose"}
+    | {f"{side}_{child}": f"{side}_{parent}" for side in ("left", "right")
+       for child, parent in (("thumb", "wrist"), ("thumb_tip", "thumb"), ("hand_tip", "hand"))}
+    | {"left_clavicle": "spine", "right_clavicle": "spine"},
+)  # fmt: skip
+"""Human3.6M's 32 joints, some of which coincide."""
+
+SMPL24 = Skeleton(
+    "SMPL24",
+    ("pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle", "right_ankle",
+     "spine3", "left_foot", "right_foot", "neck", "left_clavicle", "right_clavicle", "head", "left_shoulder",
+     "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hand", "right_hand"),
+    _LIMBS | _COLLARS | _LEGS_FROM_PELVIS
+    | {"spine1": "pelvis", "spine2": "spine1", "spine3": "spine2", "neck": "spine3", "head": "neck",
+       "left_clavicle": "spine3", "right_clavicle": "spine3"}
+    | {f"{side}_{child}": f"{side}_{parent}" for side in ("left", "right")
+       for child, parent in (("foot", "ankle"), ("hand", "wrist"))},
+)  # fmt: skip
+"""The joints of the SMPL body model; SMPL-X begins with the same 22."""
+
+PANOPTIC19 = Skeleton(
+    "PANOPTIC19",
+    ("neck", "nose", "pelvis", "left_shoulder", "left_elbow", "left_wrist", "left_hip", "left_knee", "left_ankle",
+     "right_shoulder", "right_elbow", "right_wrist", "right_hip", "right_knee", "right_ankle", "left_eye", "left_ear",
+     "right_eye", "right_ear"),
+    _LIMBS | _FACE | _ARMS_FROM_NECK | _LEGS_FROM_PELVIS | {"pelvis": "neck", "nose": "neck"},
+)  # fmt: skip
+"""CMU Panoptic's `joints19` (hdPose3d_stage1_coco19)."""
+
+MPII16 = Skeleton(
+    "MPII16",
+    ("right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle", "pelvis", "thorax", "neck",
+     "head_top", "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist"),
+    _LIMBS | {"right_hip": "pelvis", "left_hip": "pelvis", "thorax": "pelvis", "right_shoulder": "thorax",
+              "left_shoulder": "thorax", "neck": "thorax", "head_top": "neck"},
+)  # fmt: skip
+"""MPII Human Pose's 16 joints by id; `neck` is its upper neck, person-centric."""
+
+CROWDPOSE14 = Skeleton(
+    "CROWDPOSE14",
+    ("left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist", "left_hip",
+     "right_hip", "left_knee", "right_knee", "left_ankle", "right_ankle", "head_top", "neck"),
+    _LIMBS | _TORSO | {"left_shoulder": "neck", "right_shoulder": "neck", "head_top": "neck"},
+)  # fmt: skip
+"""CrowdPose's 14 joints; its files call the head top `head`."""
+
+POSETRACK17 = Skeleton(
+    "POSETRACK17",
+    ("nose", "head_bottom", "head_top", *_COCO_NAMES[3:]),
+    _LIMBS | _TORSO | {"left_shoulder": "head_bottom", "right_shoulder": "head_bottom", "nose": "head_bottom",
+                       "head_top": "nose", "left_ear": "nose", "right_ear": "nose"},
+)  # fmt: skip
+"""PoseTrack18's 17 keypoints as its files have them; the ears are never labelled."""
+
+POSETRACK15 = Skeleton(
+    "POSETRACK15",
+    ("right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle", "right_wrist", "right_elbow",
+     "right_shoulder", "left_shoulder", "left_elbow", "left_wrist", "head_bottom", "nose", "head_top"),
+    {joint: parent for joint, parent in POSETRACK17.parents.items() if "ear" not in joint},
+)  # fmt: skip
+"""The 15 joints that PoseTrack evaluates, in the order of its toolkit."""
+
+FLIC11 = Skeleton(
+    "FLIC11",
+    ("left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist", "left_hip",
+     "right_hip", "left_eye", "right_eye", "nose"),
+    {joint: parent for joint, parent in (_LIMBS | _TORSO | _FACE).items()
+     if base_name(joint) in ("elbow", "wrist", "hip", "eye")},
+)  # fmt: skip
+"""The 11 joints that Frames Labeled In Cinema labels, out of the 29 columns of its file."""
+
+HUMANEVA15 = Skeleton(
+    "HUMANEVA15",
+    ("pelvis", "neck", "left_shoulder", "left_elbow", "left_wrist", "right_shoulder", "right_elbow", "right_wrist",
+     "left_hip", "left_knee", "left_ankle", "right_hip", "right_knee", "right_ankle", "head"),
+    _LIMBS | _ARMS_FROM_NECK | _LEGS_FROM_PELVIS | {"neck": "pelvis", "head": "neck"},
+)  # fmt: skip
+"""HumanEva's common 15-joint export; `neck` is its thorax."""

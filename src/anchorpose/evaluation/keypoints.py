@@ -6,7 +6,7 @@ pycocotools to 1e-6; the tests hold it to that.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,7 +21,9 @@ Bools = NDArray[np.bool_]
 OKS_THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALLS = np.linspace(0.0, 1.0, 101)
 MAX_DETECTIONS = 20
-_LARGEST_AREA = 1e5**2  # COCO's area range "all"; what lies beyond is ignored
+_LARGEST_AREA = 1e5**2
+AREA_RANGES = {"all": (0.0, _LARGEST_AREA), "medium": (32.0**2, 96.0**2), "large": (96.0**2, _LARGEST_AREA)}
+"""COCO's sizes of people in square pixels, both limits included; what lies outside a range is ignored."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class AveragePrecision:
     ap75: float
     ar: float  # mean over the same thresholds
     people: int  # annotated people who count
+    ar50: float
+    ar75: float
 
 
 def oks(joints: Array, truth: Truth, sigmas: Array) -> Array:
@@ -108,27 +112,30 @@ def match(similarity: Array, truth: Truth, ignored: Bools) -> tuple[Bools, Bools
     Args:
         similarity: (n, m), rows by falling score.
         truth: the m people.
-        ignored: (m,) people who do not count.
+        ignored: (a, m) people who do not count, one row an area range.
 
     Returns:
-        matched (10, n) and, of those, matched to an ignored person (10, n).
+        matched (a, 10, n) and, of those, matched to an ignored person (a, 10, n).
     """
     n, m = similarity.shape
     thresholds = np.minimum(OKS_THRESHOLDS, 1 - 1e-10)[:, None]
-    free = np.ones((len(thresholds), m), dtype=np.bool_)
-    matched = np.zeros((len(thresholds), n), dtype=np.bool_)
+    ranges, t = len(ignored), len(thresholds)
+    uncounted = np.repeat(ignored, t, axis=0)  # (a * 10, m)
+    free = np.ones(uncounted.shape, dtype=np.bool_)
+    matched = np.zeros((len(uncounted), n), dtype=np.bool_)
     to_ignored = np.zeros_like(matched)
-    rows = np.arange(len(thresholds))
-    for d in range(n if m else 0):
-        candidate = (free | truth.crowd) & (similarity[d] >= thresholds)
-        regular: Bools = candidate & ~ignored
+    rows = np.arange(len(uncounted))
+    for d in np.flatnonzero((similarity >= thresholds[0]).any(axis=1)):
+        alike = np.tile(similarity[d] >= thresholds, (ranges, 1))
+        candidate = (free | truth.crowd) & alike
+        regular: Bools = candidate & ~uncounted
         candidate = np.where(np.any(regular, axis=1, keepdims=True), regular, candidate)
         value = np.where(candidate, similarity[d], -1.0)
         best = m - 1 - value[:, ::-1].argmax(axis=1)
-        hit = candidate.any(axis=1)
-        matched[:, d], to_ignored[:, d] = hit, hit & ignored[best]
+        hit = candidate[rows, best]
+        matched[:, d], to_ignored[:, d] = hit, hit & uncounted[rows, best]
         free[rows[hit], best[hit]] = False
-    return matched, to_ignored
+    return matched.reshape(ranges, t, n), to_ignored.reshape(ranges, t, n)
 
 
 def oks_average_precision(
@@ -136,6 +143,7 @@ def oks_average_precision(
     detections: Sequence[Detections],
     skeleton: Skeleton = COCO17,
     joints: Sequence[str] | None = None,
+    sigmas: Array | None = None,
 ) -> AveragePrecision:
     """COCO's keypoint AP: OKS 0.50:0.05:0.95, 101 recall points, at most 20 detections an image, areas "all".
 
@@ -143,29 +151,56 @@ def oks_average_precision(
         truths, detections: one entry an image, in the order that breaks ties of score (COCO: by image id).
         skeleton: names and constants of the J joints of both.
         joints: count only these; the others become unlabelled, people left without any are ignored. None: all.
+        sigmas: (J,) other constants than the skeleton's.
+    """
+    ranges = {"all": AREA_RANGES["all"]}
+    return oks_average_precision_by_area(truths, detections, skeleton, joints, sigmas, ranges)["all"]
+
+
+def oks_average_precision_by_area(
+    truths: Sequence[Truth],
+    detections: Sequence[Detections],
+    skeleton: Skeleton = COCO17,
+    joints: Sequence[str] | None = None,
+    sigmas: Array | None = None,
+    ranges: Mapping[str, tuple[float, float]] = AREA_RANGES,
+) -> dict[str, AveragePrecision]:
+    """`oks_average_precision` of people of several sizes (COCO: all, medium and large), in one pass.
+
+    Args:
+        truths, detections, skeleton, joints, sigmas: as there.
+        ranges: name -> smallest and largest area in square pixels. People outside are ignored, and so are unmatched
+            detections the box around whose joints lies outside.
+
+    Returns:
+        The figures under each name of `ranges`.
     """
     chosen = np.array(skeleton.indices(*(skeleton.joints if joints is None else joints)), dtype=np.intp)
-    empty = np.zeros((len(OKS_THRESHOLDS), 0), dtype=bool)
+    constants = skeleton.sigmas if sigmas is None else sigmas
+    limits = np.array(list(ranges.values()), dtype=np.float64)[:, :, None]  # (a, 2, 1)
+    empty = np.zeros((len(limits), len(OKS_THRESHOLDS), 0), dtype=bool)
     scores: list[Array] = [np.zeros(0)]
-    hits, skipped, people = [empty], [empty], 0
+    hits, skipped, people = [empty], [empty], np.zeros(len(limits), dtype=np.intp)
     for found, everyone in zip(detections, truths, strict=True):
         truth, best = everyone.only(chosen), found.best(MAX_DETECTIONS)
-        ignored = truth.ignore | truth.crowd | (truth.areas > _LARGEST_AREA)
-        matched, to_ignored = match(oks(best.joints, truth, skeleton.sigmas), truth, ignored)
-        beyond = box_ops.area(box_ops.around(best.joints)) > _LARGEST_AREA
+        ignored = truth.ignore | truth.crowd | (truth.areas < limits[:, 0]) | (truth.areas > limits[:, 1])
+        matched, to_ignored = match(oks(best.joints, truth, constants), truth, ignored)
+        area = box_ops.area(box_ops.around(best.joints))
+        beyond = (area < limits[:, 0]) | (area > limits[:, 1])  # (a, n)
         scores.append(best.scores)
         hits.append(matched)
-        skipped.append(to_ignored | (~matched & beyond))
-        people += int((~ignored).sum())
+        skipped.append(to_ignored | (~matched & beyond[:, None]))
+        people += (~ignored).sum(axis=1)
     order = np.argsort(-np.concatenate(scores), kind="stable")
-    return _summary(np.concatenate(hits, axis=1)[:, order], np.concatenate(skipped, axis=1)[:, order], people)
+    hit, skip = np.concatenate(hits, axis=2)[..., order], np.concatenate(skipped, axis=2)[..., order]
+    return {name: _summary(hit[i], skip[i], int(people[i])) for i, name in enumerate(ranges)}
 
 
 def _summary(hits: Bools, skipped: Bools, people: int) -> AveragePrecision:
     """(10, d) by falling score -> the figures."""
     if not people:
         nan = float("nan")
-        return AveragePrecision(nan, nan, nan, nan, people=0)
+        return AveragePrecision(nan, nan, nan, nan, 0, nan, nan)
     true, false = (np.cumsum(kind & ~skipped, axis=1, dtype=np.float64) for kind in (hits, ~hits))
     recall, precision = true / people, true / (true + false + np.spacing(1))
     precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
@@ -173,9 +208,10 @@ def _summary(hits: Bools, skipped: Bools, people: int) -> AveragePrecision:
     for t in range(len(OKS_THRESHOLDS)):
         at = np.searchsorted(recall[t], RECALLS, side="left")
         sampled[t, at < len(precision[t])] = precision[t, at[at < len(precision[t])]]
-    reached = recall[:, -1].mean() if recall.shape[1] else 0.0
+    reached = recall[:, -1] if recall.shape[1] else np.zeros(len(OKS_THRESHOLDS))
     ap50, ap75 = sampled.mean(axis=1)[[0, 5]]
-    return AveragePrecision(float(sampled.mean()), float(ap50), float(ap75), float(reached), people)
+    return AveragePrecision(float(sampled.mean()), float(ap50), float(ap75), float(reached.mean()), people,
+                            float(reached[0]), float(reached[5]))  # fmt: skip
 
 
 @dataclass(frozen=True)

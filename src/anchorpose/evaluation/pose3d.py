@@ -1,4 +1,4 @@
-"""3D pose metrics: MPJPE and PA-MPJPE; metres in, millimetres out.
+"""3D pose metrics: the MPJPE family and errors of the absolute position; metres in, millimetres out.
 
 Protocols 1 and 2 of Human3.6M (Ionescu et al., PAMI 2014) differ in the alignment. `Poses.joints3d` are relative to the
 body centre, which is how LCR-Net (Rogez et al., CVPR 2017, section 5) reports the first; pass poses centred alike.
@@ -51,6 +51,48 @@ def pa_mpjpe(pred: Array, truth: Array) -> Array:
             rows = (present == pattern).all(axis=1)
             result[rows] = mpjpe(align(p[rows][:, pattern], t[rows][:, pattern]), t[rows][:, pattern])
     return result.reshape(lead)
+
+
+def n_mpjpe(pred: Array, truth: Array) -> Array:
+    """MPJPE after the best scale of each prediction about the origin (Rhodin et al., CVPR 2018).
+
+    Args:
+        pred, truth: (..., J, 3) metres, both centred on the same point; joints that are NaN on a side are left out.
+
+    Returns:
+        (...) millimetres; NaN where the two share no joint. A prediction that is all 0 stays as it is.
+    """
+    p, t = pred.astype(np.float64), truth.astype(np.float64)
+    present = ~np.isnan(p + t).any(axis=-1, keepdims=True)
+    product, square = (np.where(present, p * other, 0.0).sum(axis=(-1, -2)) for other in (t, p))
+    scale = np.divide(product, square, out=np.ones_like(product), where=square > 0)
+    return mpjpe(scale[..., None, None] * p, t)
+
+
+def absolute_mpjpe(pred: Array, pred_root: Array, truth: Array, truth_root: Array) -> Array:
+    """MPJPE in the camera frame, the person's place included.
+
+    Args:
+        pred, truth: (..., J, 3) metres, each relative to its root; joints that are NaN on a side are left out.
+        pred_root, truth_root: (..., 3) metres in the camera frame, for instance `Poses.translation`.
+
+    Returns:
+        (...) millimetres; NaN where the two share no joint or a root is not known.
+    """
+    return mpjpe(pred + pred_root[..., None, :], truth + truth_root[..., None, :])
+
+
+def root_error(pred_root: Array, truth_root: Array) -> tuple[Array, Array]:
+    """Error of the person's place (MRPE of Moon et al., ICCV 2019, is its mean over people).
+
+    Args:
+        pred_root, truth_root: (..., 3) metres in the camera frame.
+
+    Returns:
+        (...) millimetres of distance, and (..., 3) of it along x, y and z; NaN where a root is not known.
+    """
+    difference = 1000 * np.abs(pred_root.astype(np.float64) - truth_root)
+    return np.asarray(np.linalg.norm(difference, axis=-1)), difference
 
 
 def average(errors: Array) -> float:

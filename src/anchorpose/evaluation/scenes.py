@@ -12,13 +12,13 @@ from anchorpose.core.poses import Poses
 from anchorpose.core.skeleton import Skeleton
 from anchorpose.evaluation.annotations import Annotations
 from anchorpose.evaluation.keypoints import Truth, oks
+from anchorpose.evaluation.pck3d import pck3d
 from anchorpose.evaluation.pose3d import average, mpjpe, pa_mpjpe
 from anchorpose.evaluation.protocols import Table, in_order, plain
 
 Array = NDArray[np.floating]
 MIN_OKS = 0.1
 """A prediction less similar to a person in 2D is of somebody else."""
-PCK3D_MILLIMETRES = 150.0
 
 
 def evaluate_scenes(annotations: Annotations, predictions: Mapping[str, Poses]) -> Table:
@@ -43,13 +43,10 @@ def evaluate_scenes(annotations: Annotations, predictions: Mapping[str, Poses]) 
         raise InputError("the annotations hold nobody with 3D in their own joints; give synthesised scenes")
     found = np.concatenate([p for p, _ in pairs])
     missed = np.isnan(found).all(axis=(1, 2))
-    errors = 1000 * np.linalg.norm(found - truth, axis=-1)
-    within = np.where(np.isnan(errors), False, errors <= PCK3D_MILLIMETRES)
-    matched = float(within[~missed].mean()) if (~missed).any() else float("nan")
     return {
         "images": len(poses), "people": len(truth), "found": int((~missed).sum()),
         "MPJPE": plain(average(mpjpe(found, truth))), "PA-MPJPE": plain(average(pa_mpjpe(found, truth))),
-        "3DPCK": plain(matched), "3DPCK_all": plain(float(within.mean())),
+        "3DPCK": plain(pck3d(found[~missed], truth[~missed]).pck), "3DPCK_all": plain(pck3d(found, truth).pck),
     }  # fmt: skip
 
 

@@ -23,7 +23,8 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary path to write to; it becomes `path` when the block ends without an error.
 
     The temporary name keeps the suffix, because writers choose the format by it. After an error the temporary file is
-    removed and what stood at `path` before is untouched. A symbolic link is followed, not replaced.
+    removed and what stood at `path` before is untouched. A symbolic link is followed, not replaced. A device or pipe
+    (/dev/null, /dev/stdout) is written to as it is: a rename would put a file in its place.
 
     Raises:
         InputError: `path` is a folder, its folder is missing, or the file system refuses (full, read-only).
@@ -33,6 +34,9 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         raise InputError(f"{path} is a folder, wanted a file name to write to; add a name, for example {path}/out.json")
     if not target.parent.is_dir():
         raise InputError(f"cannot write {path}: the folder {target.parent} does not exist; create it first")
+    if target.exists() and not target.is_file():
+        yield target
+        return
     temporary = target.with_name(f".{target.stem[:100]}.{secrets.token_hex(6)}{target.suffix}")
     try:
         yield temporary

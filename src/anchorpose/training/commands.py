@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +11,7 @@ import torch
 
 from anchorpose.core.errors import InputError
 from anchorpose.datasets.loader import PoseDataset
+from anchorpose.io.files import write_json
 from anchorpose.training.checkpoint import find_checkpoint
 from anchorpose.training.data import read_data
 from anchorpose.training.export import load_model
@@ -71,9 +71,7 @@ def measure(run: Path, pairs: Sequence[tuple[Path, Path]]) -> None:
     }
     folder = find_checkpoint(run)
     assert folder is not None
-    partial = folder / "card.json.partial"
-    partial.write_text(json.dumps({**card, "figures": figures}, indent=2, allow_nan=False))
-    os.replace(partial, folder / "card.json")
+    write_json(folder / "card.json", {**card, "figures": figures}, indent=2)
 
 
 def _pair(text: str) -> tuple[Path, Path]:

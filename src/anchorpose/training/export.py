@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from torch import Tensor
 
 from anchorpose.core.errors import InputError
 from anchorpose.core.skeleton import LCR13
+from anchorpose.io.files import atomic_write, write_json
 from anchorpose.io.letterbox import LARGEST, SMALLEST, STRIDE
 from anchorpose.lcrnet.anchors import AnchorPoses
 from anchorpose.lcrnet.model import DecodedProposals, LCRNet
@@ -161,13 +160,5 @@ def _store_half(graph: onnx.ModelProto) -> None:
 
 def _write(graph: onnx.ModelProto, card: dict[str, Any], out: Path) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
-    for path, data in ((out, graph.SerializeToString()), (out.with_suffix(".json"), _encoded(card))):
-        handle, partial = tempfile.mkstemp(dir=out.parent, prefix=path.name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        os.chmod(partial, 0o644)
-        os.replace(partial, path)
-
-
-def _encoded(card: dict[str, Any]) -> bytes:
-    return (json.dumps(card, indent=2, allow_nan=False) + "\n").encode()
+    atomic_write(out, graph.SerializeToString())
+    write_json(out.with_suffix(".json"), card, indent=2)
