@@ -56,3 +56,24 @@ def test_mistakes_are_named():
         Skeleton("lost", ("a",), {"a": "b"})
     with pytest.raises(KeyError, match="no joint 'tail'"):
         LCR13.index("tail")
+
+
+def test_what_follows_from_own_names_follows_the_people():
+    """A skeleton of one's own, joints in any order: the mirrored picture's bones are those of the mirrored person."""
+    rng = np.random.default_rng(0)
+    names = np.array([*COCO17.joints, "tail"])
+    for _ in range(20):
+        chosen = tuple(rng.permutation(names)[: rng.integers(2, 19)].tolist())
+        chosen = tuple(j for j in chosen if mirror_name(j) in chosen)
+        mine = Skeleton("mine", chosen, {j: p for j, p in COCO17.parents.items() if {j, p} <= set(chosen)})
+        assert (mine.flip[mine.flip] == np.arange(len(mine))).all()
+        joints = rng.normal(size=(len(mine), 2))
+        mirrored = (joints * [-1, 1])[mine.flip]
+        length = {mine.joints[b]: np.linalg.norm(joints[b] - joints[a]) for a, b in mine.bones}
+        for a, b in mine.bones:
+            assert np.linalg.norm(mirrored[b] - mirrored[a]) == pytest.approx(length[mirror_name(mine.joints[b])])
+        there, back = mine.map_to(COCO17), COCO17.map_to(mine)
+        assert all(there[k] == i for i, k in enumerate(back) if k >= 0)
+        assert [mine.side(i) for i in mine.flip] == [
+            {"left": "right", "right": "left"}.get(mine.side(i), "middle") for i in range(len(mine))
+        ]

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import tyro
 
+from anchorpose.app.commands_data import Data
 from anchorpose.app.commands_detect import Detect
 from anchorpose.app.commands_evaluate import Coco, Lsp, Scenes
 from anchorpose.app.commands_info import Info
@@ -112,6 +113,7 @@ Command = (
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Synthesize, tyro.conf.subcommand("synthesize")]
+    | Annotated[Data, tyro.conf.subcommand("data")]
     | Annotated[Info, tyro.conf.subcommand("info")]
 )
 
