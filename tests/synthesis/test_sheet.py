@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -21,6 +22,15 @@ def test_the_sheet_shows_the_pictures_with_skeletons(tmp_path, make_scene):
     b, g, r = (sheet[..., k].astype(int) for k in range(3))
     assert ((r - b > 100) & (g > 90)).sum() > 100
     assert (b - r > 100).sum() > 100
+
+
+def test_people_without_3d_leave_no_empty_view(tmp_path, make_scene):
+    writer = SceneWriter(tmp_path / "s", {}, suffix=".png")
+    scene = make_scene(0)
+    flat = [replace(p, joints3d=np.full((13, 3), np.nan, np.float32)) for p in scene.people]
+    writer.write(0, replace(scene, people=(flat[0],)))
+    out = contact_sheet(writer.finish(), tmp_path / "s" / "images", tmp_path / "sheet.png", columns=1, tile=320)
+    assert cv2.imread(str(out)).shape[:2] == (244, 324)  # the photograph alone, and the gap
 
 
 def test_people_are_placed_and_outside_joints_marked(make_scene):

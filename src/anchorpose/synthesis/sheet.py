@@ -15,7 +15,7 @@ from anchorpose.core.poses import JointState, Poses
 from anchorpose.core.skeleton import LCR13
 from anchorpose.datasets.coco import read_coco
 from anchorpose.datasets.samples import Person, Sample
-from anchorpose.io.drawing import draw_result, draw_scene3d
+from anchorpose.io.drawing import draw_overlay, draw_result, draw_scene3d
 from anchorpose.io.files import write_image
 from anchorpose.io.images import read_image
 from anchorpose.lcrnet.placement import place
@@ -91,7 +91,10 @@ def people_as_poses(people: list[Person], width: int, height: int) -> Poses:
 def _drawn(sample: Sample) -> Image:
     image = read_image(sample.image)
     people = [p for p in sample.people if p.labelled.any()]
-    return draw_result(image, people_as_poses(people, image.shape[1], image.shape[0]))
+    poses = people_as_poses(people, image.shape[1], image.shape[0])
+    if np.isnan(poses.translation).all():  # nobody has 3D to show
+        return draw_overlay(image, poses, labels=False)
+    return draw_result(image, poses)
 
 
 def _fit(image: Image, width: int) -> Image:
