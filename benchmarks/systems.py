@@ -47,12 +47,13 @@ class Command:
 
 
 def commands(
-    max_sides: Sequence[int | None], mediapipe: str | None, movenet: str | None, threads: int
-) -> list[Command]:
-    """anchorpose at each size (None: the model's own), then the peers that are given."""
+    max_sides: Sequence[int | None], mediapipe: str | None, movenet: str | None, threads: int,
+    min_score: float | None = None,
+) -> list[Command]:  # fmt: skip
+    """anchorpose at each size (None: the model's own) and from a score on (None: its own), then the peers given."""
     found = []
     for side in max_sides:
-        options = json.dumps({"max_side": side, "threads": threads})
+        options = json.dumps({"max_side": side, "threads": threads, "min_score": min_score})
         argv = (sys.executable, str(CHILDREN / "anchorpose_child.py"), options)
         found.append(Command("anchorpose" if side is None else f"anchorpose {side} px", argv))
     if mediapipe:

@@ -20,8 +20,7 @@ def plain(values: np.ndarray) -> list:
 
 
 def main() -> None:
-    options = json.loads(sys.argv[1])
-    estimator = anchorpose.load(max_side=options["max_side"], threads=options["threads"])
+    estimator = anchorpose.load(**json.loads(sys.argv[1]))
     print(json.dumps({"ready": f"anchorpose {anchorpose.__version__}"}), file=answers)
     for line in sys.stdin:
         start = time.perf_counter()
