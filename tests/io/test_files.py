@@ -10,7 +10,7 @@ import pytest
 
 from anchorpose.core.errors import InputError
 from anchorpose.core.poses import JointState
-from anchorpose.io.files import atomic_path, atomic_write, write_image, write_json
+from anchorpose.io.files import atomic_path, atomic_write, read_json, write_image, write_json
 from anchorpose.io.images import read_image
 
 
@@ -106,3 +106,15 @@ def test_a_pipe_is_written_to_and_stays_a_pipe(tmp_path):
     os.close(reader)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+def test_reading_json_says_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_json(path, {"a": [1, None]})
+    assert read_json(path, "look again") == {"a": [1, None]}
+    for content, found in ((b"{", "is not JSON"), (b"\xff\xfe", "is not JSON"), (b"[" * 100_000, "is not JSON")):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=rf"a\.json {found} .*; look again$"):
+            read_json(path, "look again")
+    with pytest.raises(InputError, match=r"cannot read .*none\.json: No such file.*; look again$"):
+        read_json(tmp_path / "none.json", "look again")

@@ -15,7 +15,6 @@ by some focal length is refused. Inferred without a check: the head top, by body
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from anchorpose.core.skeleton import SMPL24, Skeleton
 from anchorpose.datasets.archives import Archive, require_images
 from anchorpose.datasets.frames3d import Frame3D, no_visibility, with_head_top
 from anchorpose.datasets.samples import Floats, Sample
+from anchorpose.io.files import read_json
 from anchorpose.lcrnet.anchors import BOX_MARGIN
 
 AGORA = Archive(
@@ -115,12 +115,7 @@ def _rows(table: Path) -> list[dict[str, Any]]:
     if table.suffix == ".pkl":
         raise InputError(f"{table} is a pickle, which may run code, wanted its JSON export; where you trust it run "
                          "pandas.read_pickle(FILE).to_json(NAME, orient='records')")  # fmt: skip
-    try:
-        rows = json.loads(table.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {table}: {error.strerror}; {AGORA.source}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{table} is not JSON ({' '.join(str(error).split())[:100]}); export it anew") from None
+    rows = read_json(table, f"export it anew, or {AGORA.source}")
     if not isinstance(rows, list) or not all(isinstance(row, dict) and set(_FIELDS) <= set(row) for row in rows):
         raise InputError(f"{table} is no list of rows with {', '.join(_FIELDS)}; export it with orient='records'")
     return rows

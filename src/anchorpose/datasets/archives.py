@@ -6,7 +6,6 @@ sites state them; where they state none, that is said.
 
 from __future__ import annotations
 
-import json
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from scipy.io.matlab import MatReadError
 
 from anchorpose.core.errors import InputError
 from anchorpose.datasets.samples import Sample
+from anchorpose.io import files
 
 # What scipy raises for files that are cut, damaged, of another kind or of MATLAB's HDF5 version.
 _UNREADABLE = (OSError, ValueError, TypeError, LookupError, NotImplementedError, MemoryError, MatReadError, zlib.error)
@@ -110,12 +110,7 @@ def read_json(path: Path, keys: tuple[str, ...], archive: Archive) -> dict[str, 
     Raises:
         InputError: the file cannot be read, is not JSON, or lacks a key.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; {archive.source}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON ({' '.join(str(error).split())[:100]}); {archive.source}") from None
+    data = files.read_json(path, archive.source)
     absent = [key for key in keys if not isinstance(data, dict) or key not in data]
     if absent:
         raise InputError(f"{path} lacks {', '.join(absent)}, wanted the annotations of {archive.name}; "

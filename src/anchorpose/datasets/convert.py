@@ -24,11 +24,10 @@ from anchorpose.datasets.keypoint_files import (
     named_skeleton,
     read_coco_people,
     read_coco_results,
-    read_json,
     read_openpose,
     to_coco_annotations,
 )
-from anchorpose.io.files import write_json
+from anchorpose.io.files import read_json, write_json
 from anchorpose.io.formats import Result, from_anchorpose, to_anchorpose, to_coco, to_openpose
 
 Format = Literal["coco", "coco-results", "anchorpose", "openpose"]
@@ -65,7 +64,7 @@ def convert(source: Path, read_as: Format, out: Path, write_as: Format, skeleton
     if read_as == "coco":
         results, lost = read_coco_people(source), _lost_of_coco(load_coco(source))
     elif read_as == "anchorpose":
-        results = from_anchorpose(read_json(source))
+        results = from_anchorpose(read_json(source, "give another file"))
     elif annotations is None:
         raise InputError(f"{read_as} does not say which pictures there are, wanted their names and sizes; give a COCO "
                          "file with --annotations")  # fmt: skip

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from anchorpose.core.errors import InputError
 from anchorpose.core.poses import SCHEMA, JointState, Poses
 from anchorpose.core.skeleton import BODY25, COCO17, LCR13, Skeleton
 from anchorpose.datasets.check import LARGEST, load_coco
+from anchorpose.io.files import read_json
 from anchorpose.io.formats import Result, coco_image_ids
 
 OPENPOSE_SUFFIX = "_keypoints.json"
@@ -61,7 +61,16 @@ def read_coco_people(path: Path) -> list[Result]:
 
 
 def read_coco_results(path: Path, images: dict[str, Any]) -> list[Result]:
-    entries = read_json(path)
+    """COCO's results format, a list of people with scores, as results by file name.
+
+    Args:
+        path: the list. Its joints are those of `images`' category where the numbers fit, else COCO's 17.
+        images: COCO annotations that name the images and their sizes.
+
+    Raises:
+        InputError: not such a list, or people of an image that `images` does not have.
+    """
+    entries = read_json(path, "give another file")
     if not isinstance(entries, list) or not all(isinstance(e, dict) and "keypoints" in e for e in entries):
         raise InputError(f"{path} is not a list of people with keypoints, wanted COCO results; choose another --from")
     own, _ = named_skeleton(images["categories"])
@@ -94,7 +103,7 @@ def read_openpose(folder: Path, images: dict[str, Any]) -> list[Result]:
     for image in images["images"]:
         path = folder / f"{Path(image['file_name']).stem}{OPENPOSE_SUFFIX}"
         try:
-            people = [_openpose_person(entry) for entry in read_json(path)["people"]]
+            people = [_openpose_person(entry) for entry in read_json(path, "give another file")["people"]]
             results.append((str(image["file_name"]), _poses(people, image, BODY25)))
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, InputError):
@@ -213,12 +222,3 @@ def named_skeleton(categories: list[dict[str, Any]]) -> tuple[Skeleton, Any]:
     names = tuple(str(joint) for joint in category["keypoints"])
     known = (s for s in vars(skeletons).values() if isinstance(s, Skeleton) and s.joints == names)
     return next(known, Skeleton(str(category.get("name", "person")), names)), category["id"]
-
-
-def read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}; give another file") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON ({' '.join(str(error).split())[:100]}); give another file") from None

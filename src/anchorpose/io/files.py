@@ -68,6 +68,24 @@ def atomic_write(path: str | Path, data: bytes | str) -> None:
             raise InputError(_refused(path, error)) from error
 
 
+def read_json(path: Path, advice: str) -> Any:
+    """What a JSON file holds.
+
+    Args:
+        path: the file.
+        advice: what to do when it cannot be read; ends the error.
+
+    Raises:
+        InputError: no such file, or it is not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}; {advice}") from None
+    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+        raise InputError(f"{path} is not JSON ({' '.join(str(error).split())[:100]}); {advice}") from None
+
+
 def write_json(path: str | Path, obj: Any, indent: int | None = None) -> None:
     """Write `obj` as JSON; numpy arrays and numbers become lists and numbers, paths and enums text.
 
