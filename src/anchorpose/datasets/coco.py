@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from anchorpose.core.errors import InputError
 from anchorpose.core.poses import JointState, body_centre
 from anchorpose.core.skeleton import BLAZEPOSE33, LCR13, Skeleton
 from anchorpose.datasets.samples import UNKNOWN, Floats, Person, Sample
+from anchorpose.io.files import read_json
 
 HEAD_TOP_ABOVE_EARS = 0.6
 """Head top = mid-ears + this x (mid-ears - mid-shoulders): the cranium's height over the shoulder-ear distance."""
@@ -128,12 +128,7 @@ def _visibility(flags: Floats, known: NDArray[np.bool_]) -> NDArray[np.int8]:
 
 
 def _load(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(Path(path).read_text())
-    except OSError as error:
-        raise InputError(f"cannot read the annotations {path}: {error.strerror}; give a COCO keypoint file") from None
-    except ValueError as error:
-        raise InputError(f"{path} is not JSON ({error}); give a COCO keypoint file") from None
+    data = read_json(Path(path), "give a COCO keypoint file")
     if not isinstance(data, dict) or not {"images", "annotations", "categories"} <= set(data):
         raise InputError(f"{path} lacks images, annotations or categories; give a COCO keypoint file")
     return data
