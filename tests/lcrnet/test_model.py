@@ -21,7 +21,7 @@ def lite(anchors):
 def test_proposals_are_scored_sorted_and_inside_the_contract(lite):
     image = torch.randint(0, 256, (1, 160, 224, 3), dtype=torch.uint8)
     with torch.inference_mode():
-        found = lite(image)
+        found, people = lite(image)
     m = len(found.scores)
     assert 0 < m <= 256
     shapes = {"boxes": (m, 4), "labels": (m,), "joints2d": (m, 13, 2), "joints3d": (m, 13, 3), "visibility": (m, 13)}
@@ -33,6 +33,11 @@ def test_proposals_are_scored_sorted_and_inside_the_contract(lite):
     assert (found.boxes[:, :2] >= 0).all()
     assert (found.boxes[:, 2] <= 224).all()
     assert (found.boxes[:, 3] <= 160).all()
+    shapes = {"refined2d": (13, 2), "refined3d": (13, 3), "refined_visibility": (13,), "errors": (13,), "quality": ()}
+    assert set(people.seeds.tolist()) <= set(range(m))
+    for name, shape in shapes.items():
+        assert getattr(people, name).shape == (len(people.seeds), *shape)
+    assert (people.errors > 0).all()
 
 
 def test_decode_places_anchors_in_their_boxes(lite, anchors):
@@ -49,12 +54,25 @@ def test_decode_places_anchors_in_their_boxes(lite, anchors):
     np.testing.assert_allclose(found.joints3d[0], anchors.joints3d[2])
 
 
-def test_a_frozen_trunk_stays_as_it_is(lite):
+def test_a_frozen_trunk_stays_as_it_is(anchors):
+    lite = replace(PRESETS["lcrnet-lite"], hidden=64, width=16, frozen=True).build(anchors)
     lite.train()
     assert not any(p.requires_grad for p in lite.trunk.parameters())
     assert not lite.trunk.training
     assert lite.head.training
     assert not lite.features(torch.zeros(1, 3, 64, 64, dtype=torch.uint8)).levels[0].requires_grad
+
+
+def test_early_blocks_stay_and_later_ones_learn(lite):
+    """Gradients reach the trunk from block 6 on, through pyramid, evidence and second pass."""
+    features = lite.train().features(torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8))
+    sum(x.mean() for x in (*features.levels, features.dense, features.fine)).backward()
+    moved = {name for name, p in lite.trunk.named_parameters() if p.grad is not None}
+    early = {n for n in dict(lite.trunk.named_parameters())
+             if n.startswith("trunk.stem") or (n.startswith("trunk.blocks.") and int(n.split(".")[2]) < 6)}  # fmt: skip
+    assert moved
+    assert not moved & early
+    assert {f"trunk.blocks.{i}.project.weight" for i in range(6, 17)} <= moved
 
 
 def dense_maps(joints, height=40, width=40):
@@ -121,4 +139,4 @@ def test_every_preset_builds_trains_a_step_and_detects(name, anchors, poses3d):
     assert all(torch.isfinite(v) for v in losses.values())
     assert model.head.classify.weight.grad.abs().sum() > 0
     with torch.inference_mode():
-        assert len(model.eval()(images.permute(0, 2, 3, 1)).scores)
+        assert len(model.eval()(images.permute(0, 2, 3, 1))[0].scores)

@@ -20,6 +20,7 @@ from anchorpose.io.images import read_image
 from anchorpose.io.letterbox import LARGEST, SMALLEST, letterbox
 from anchorpose.lcrnet.integration import IntegrationOptions, People, Proposals, integrate
 from anchorpose.lcrnet.placement import place
+from anchorpose.lcrnet.refinement import Refined, joint_confidence
 
 DEFAULT_MODEL = "lcrnet-lite"
 WEIGHTS = Path(anchorpose.__file__).parent / "weights"
@@ -47,7 +48,8 @@ def load(
         max_side: pixels to which the longer image side is scaled; None is the model's own. More finds smaller
             people and takes longer.
         min_score: people below this score are left out; None takes the model's own threshold. A person's score is
-            the sum of their proposals' and may exceed 1.
+            the expected object keypoint similarity (0 to 1); with weights that have no second pass it is the sum of
+            the proposals' scores and may exceed 1.
         fov: field of view along the longer image side in degrees, where no camera is given; None assumes 60.
         threads: threads of onnxruntime; None takes every physical core this process may use.
         providers: onnxruntime execution providers, most wanted first; None is the CPU.
@@ -63,7 +65,9 @@ def load(
         raise InputError(f"fov must be between 0 and 180 degrees, found {fov}")
     graph = OnnxModel(find_model(model), threads=threads, providers=providers)
     options = graph.metadata.integration
-    if min_score is not None:
+    if min_score is not None and graph.second_pass:
+        options = replace(options, min_quality=min_score, min_person_score=0.0)
+    elif min_score is not None:
         options = replace(options, min_person_score=min_score)
     return Estimator(graph, max_side or graph.metadata.max_side, options, fov)
 
@@ -118,8 +122,8 @@ class Estimator:
         elif (camera.width, camera.height) != (width, height):
             raise InputError(f"the camera is for {camera.width} x {camera.height} pixels, the image has "
                              f"{width} x {height}; use camera.scaled({width}, {height})")  # fmt: skip
-        proposals = self.detect_proposals(pixels)
-        people = integrate(proposals, self.model.metadata.anchors, width, height, self.integration)
+        proposals, refined = self.detect_proposals(pixels)
+        people = integrate(proposals, self.model.metadata.anchors, width, height, self.integration, refined)
         return _to_poses(people, camera)
 
     def batch(self, images: Iterable[Image]) -> list[Poses]:
@@ -130,12 +134,13 @@ class Estimator:
         """As `batch`, one after the other in constant memory."""
         return (self(image) for image in images)
 
-    def detect_proposals(self, image: Image) -> Proposals:
-        """All proposals of one picture before integration, best first, in pixels of that picture."""
+    def detect_proposals(self, image: Image) -> tuple[Proposals, Refined | None]:
+        """All proposals of one picture before integration, best first, and the second pass's people; its pixels."""
         pixels = read_image(image)
         padded, scale = letterbox(pixels, self.max_side)
-        proposals = self.model(padded)
-        return proposals.scaled((1 / scale[0], 1 / scale[1]))
+        proposals, refined = self.model(padded)
+        back = 1 / scale[0], 1 / scale[1]
+        return proposals.scaled(back), None if refined is None else refined.scaled(back)
 
 
 def _to_poses(people: People, camera: Camera) -> Poses:
@@ -143,7 +148,7 @@ def _to_poses(people: People, camera: Camera) -> Poses:
     translation = place(people.joints2d, people.joints3d, camera, people.visibility)
     states = joint_states(people.joints2d, people.visibility, camera)
     return Poses(LCR13, camera, people.scores, people.boxes, people.joints2d, people.joints3d, translation,
-                 people.visibility, states, people.hypotheses)  # fmt: skip
+                 joint_confidence(people), states, people.hypotheses, joint_errors=people.errors)  # fmt: skip
 
 
 def joint_states(joints2d: NDArray[np.floating], visibility: NDArray[np.floating], camera: Camera) -> NDArray[np.uint8]:

@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 from anchorpose.core.errors import InputError
 from anchorpose.io.letterbox import STRIDE
 from anchorpose.lcrnet.integration import IntegrationOptions, Proposals
+from anchorpose.lcrnet.refinement import Refined
 
 if TYPE_CHECKING:
     import onnxruntime
 
 METADATA_KEY = "anchorpose"
 OUTPUTS = ("boxes", "scores", "labels", "joints2d", "joints3d", "visibility")
+SECOND_OUTPUTS = ("seeds", "refined2d", "refined3d", "refined_visibility", "errors", "quality")
+"""Of graphs with a second pass."""
 _LOG_ERRORS_ONLY = 3
 
 
@@ -59,9 +62,12 @@ class OnnxModel:
         self.path = Path(path)
         self._session = _open(self.path, threads, providers)
         self.metadata = _metadata(self._session, self.path)
+        given = {output.name for output in self._session.get_outputs()}
+        self.second_pass = given >= set(SECOND_OUTPUTS)
+        self._outputs = OUTPUTS + SECOND_OUTPUTS if self.second_pass else OUTPUTS
 
-    def __call__(self, image: NDArray[np.uint8]) -> Proposals:
-        """Proposals of one picture, best first, in pixels of that picture.
+    def __call__(self, image: NDArray[np.uint8]) -> tuple[Proposals, Refined | None]:
+        """Proposals of one picture, best first, and what the second pass says of the people, in its pixels.
 
         Args:
             image: (h, w, 3) uint8 RGB, h and w multiples of 32, at least 128, at most 4096.
@@ -69,10 +75,9 @@ class OnnxModel:
         height, width, channels = image.shape
         if channels != 3 or height % STRIDE or width % STRIDE:
             raise ValueError(f"the graph takes (h, w, 3) with h and w multiples of {STRIDE}, found {image.shape}")
-        boxes, scores, labels, joints2d, joints3d, visibility = self._session.run(
-            list(OUTPUTS), {"image": np.ascontiguousarray(image)[None]}
-        )
-        return Proposals(boxes, scores, labels, joints2d, joints3d, visibility)
+        found = self._session.run(list(self._outputs), {"image": np.ascontiguousarray(image)[None]})
+        first, second = found[: len(OUTPUTS)], found[len(OUTPUTS) :]
+        return Proposals(*first), Refined(*second) if second else None
 
 
 def read_card(model: Path) -> dict[str, Any]:

@@ -60,10 +60,11 @@ class Poses:
     joints2d: Floats  # (n, J, 2) pixels
     joints3d: Floats  # (n, J, 3) metres, relative to the body centre
     translation: Floats  # (n, 3) metres; NaN where the person could not be placed
-    joint_scores: Floats  # (n, J) probability that the joint is visible
+    joint_scores: Floats  # (n, J) probability that the joint is visible (and, with `joint_errors`, close to its place)
     joint_states: NDArray[np.uint8]  # (n, J) of JointState
     hypotheses: tuple[Hypotheses, ...] = ()  # one entry a person
     track_ids: NDArray[np.int64] | None = field(default=None)  # (n,) lasting identities in a video
+    joint_errors: Floats | None = None  # (n, J) expected absolute error of x and of y, pixels; None where not estimated
 
     def __post_init__(self) -> None:
         n, j = len(self.scores), len(self.skeleton)
@@ -72,6 +73,8 @@ class Poses:
         for name, shape in wanted.items():
             if getattr(self, name).shape != shape:
                 raise ValueError(f"Poses.{name} has shape {getattr(self, name).shape}, wanted {shape}")
+        if self.joint_errors is not None and self.joint_errors.shape != (n, j):
+            raise ValueError(f"Poses.joint_errors has shape {self.joint_errors.shape}, wanted {(n, j)}")
         if not self.hypotheses and n:
             object.__setattr__(self, "hypotheses", tuple(Hypotheses.none(j) for _ in range(n)))
         if len(self.hypotheses) != n:
@@ -102,6 +105,7 @@ class Poses:
             **{name: getattr(self, name)[chosen] for name in arrays},
             hypotheses=tuple(self.hypotheses[i] for i in chosen),
             track_ids=None if self.track_ids is None else self.track_ids[chosen],
+            joint_errors=None if self.joint_errors is None else self.joint_errors[chosen],
         )
 
     def above(self, score: float) -> Poses:
@@ -142,6 +146,7 @@ class Poses:
                 "translation": _plain(self.translation[i]), "joint_scores": _plain(self.joint_scores[i]),
                 "joint_states": [JointState(s).name.lower() for s in self.joint_states[i]],
                 "track_id": None if self.track_ids is None else int(self.track_ids[i]),
+                "joint_errors": None if self.joint_errors is None else _plain(self.joint_errors[i]),
                 "hypotheses": [{"score": _plain(modes.scores[k]), "joints2d": _plain(modes.joints2d[k]),
                                 "joints3d": _plain(modes.joints3d[k])} for k in range(len(modes))],
             })  # fmt: skip
@@ -166,9 +171,11 @@ class Poses:
         states = [[JointState[s.upper()] for s in p["joint_states"]] for p in people]
         modes = tuple(_hypotheses(p["hypotheses"], j) for p in people)
         ids = [p["track_id"] for p in people]
+        estimated = all(p.get("joint_errors") is not None for p in people)  # files of older versions have none
         return cls(skeleton, camera, stack("score"), stack("box", 4), stack("joints2d", j, 2), stack("joints3d", j, 3),
                    stack("translation", 3), stack("joint_scores", j), np.array(states, dtype=np.uint8), modes,
-                   None if None in ids else np.array(ids, dtype=np.int64))  # fmt: skip
+                   None if None in ids else np.array(ids, dtype=np.int64),
+                   stack("joint_errors", j) if estimated else None)  # fmt: skip
 
 
 def body_centre(joints3d: NDArray[np.floating], skeleton: Skeleton = LCR13) -> NDArray[np.floating]:

@@ -30,7 +30,8 @@ class JointEvidence(nn.Module):
     Every cell of the regression map votes for the joints of its person; the votes, weighted by the centre map, give
     a first place. The heat map inside the region then gives the expected place twice: weighted by a Gaussian around
     the first place (a neighbour's joint does not count) and by a wide one (poses that the votes do not know). All in
-    box coordinates. Nothing here is learnt: the constants were chosen on training photographs.
+    box coordinates. Nothing here is learnt (the constants were chosen on training photographs), but
+    gradients pass through it to a trunk that is trained.
     """
 
     GRID, VOTES = 24, 6
@@ -42,13 +43,12 @@ class JointEvidence(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("votes_at", _grid(self.VOTES), persistent=False)
-        self.register_buffer("heat_at", _grid(self.GRID), persistent=False)
+        self.register_buffer("votes_at", unit_grid(self.VOTES), persistent=False)
+        self.register_buffer("heat_at", unit_grid(self.GRID), persistent=False)
 
     skipped = 17 * (2 + 5 * len(WIDTHS))
     features = skipped + 17 * (GRID // 2) ** 2
 
-    @torch.no_grad()
     def forward(self, dense: Tensor, rois: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
         """Features (r, `features`) for the hidden layers and (r, `skipped`) for the output layers.
 
@@ -158,7 +158,7 @@ class PoseHead(nn.Module):
         return torch.stack([p * (level == i).to(p.dtype)[:, None, None, None] for i, p in enumerate(pooled)]).sum(0)
 
 
-def _grid(side: int) -> Tensor:
+def unit_grid(side: int) -> Tensor:
     """(side * side, 2) x, y of the cell centres of a unit square, row by row."""
     centres = (torch.arange(side) + 0.5) / side
     y, x = torch.meshgrid(centres, centres, indexing="ij")

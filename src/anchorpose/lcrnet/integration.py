@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from anchorpose.core import boxes as box_ops
 from anchorpose.core.poses import Floats, Hypotheses, body_centre
 from anchorpose.core.skeleton import LCR13, base_name
+from anchorpose.lcrnet.refinement import Refined, refine
 
 Array = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
@@ -73,6 +74,12 @@ class IntegrationOptions:
         max_hypotheses: most further modes a person keeps.
         overlap: of boxes around all joints (paper) or all but knees and ankles, cut at the image border.
         method: "ppi", or "nms" for the comparison in the paper.
+        outside_penalty: LCR-Net++'s re-scoring: a proposal's score falls by exp(-penalty x the mean distance of its
+            joints from its region, in sides of the region); 0 leaves scores alone. The paper gives no formula. Knees
+            and ankles of upper-body classes belong outside and do not count.
+        min_quality: people whose expected similarity (second pass) is below are dropped.
+        same_person: similarity of two people (object keypoint similarity of the worse to the better) above which
+            they are the same, once the second pass has looked at both; 1 keeps all.
 
     Raises:
         ValueError: a value is out of range.
@@ -87,6 +94,9 @@ class IntegrationOptions:
     max_hypotheses: int = 4
     overlap: Literal["iou", "upper_body_iou"] = "iou"
     method: Literal["ppi", "nms"] = "ppi"
+    outside_penalty: float = 0.0
+    min_quality: float = 0.0
+    same_person: float = 1.0
 
     def __post_init__(self) -> None:
         checks = {
@@ -97,6 +107,9 @@ class IntegrationOptions:
             "max_hypotheses": (self.max_hypotheses >= 0, "0 or more"),
             "overlap": (self.overlap in ("iou", "upper_body_iou"), "'iou' or 'upper_body_iou'"),
             "method": (self.method in ("ppi", "nms"), "'ppi' or 'nms'"),
+            "outside_penalty": (self.outside_penalty >= 0, "0 or more"),
+            "min_quality": (0 <= self.min_quality <= 1, "0 to 1"),
+            "same_person": (0 < self.same_person <= 1, "more than 0, at most 1"),
         }
         for name, (good, wanted) in checks.items():
             if not good:
@@ -107,29 +120,37 @@ class IntegrationOptions:
 class People:
     """n people of one image, best score first; frames and units as in `Poses`."""
 
-    scores: Floats  # (n,) sum of the proposals' scores (NMS: the score of the best proposal)
+    scores: Floats  # (n,) sum of the proposals' scores (NMS: the best one's; second pass: expected similarity)
     boxes: Floats  # (n, 4) around all joints with a margin of 10 %, may reach outside the image
     joints2d: Floats  # (n, 13, 2) pixels
     joints3d: Floats  # (n, 13, 3) metres, relative to the body centre
     visibility: Floats  # (n, 13) weighted mean of the proposals'
     hypotheses: tuple[Hypotheses, ...]  # further modes, one entry a person
+    errors: Floats | None = None  # (n, 13) expected absolute error of a coordinate, pixels; None without a second pass
 
     def __len__(self) -> int:
         return len(self.scores)
 
 
 def integrate(
-    proposals: Proposals, K: int, width: float, height: float, options: IntegrationOptions | None = None
+    proposals: Proposals,
+    K: int,
+    width: float,
+    height: float,
+    options: IntegrationOptions | None = None,
+    refined: Refined | None = None,
 ) -> People:
     """Groups proposals into people and averages each person's 3D modes (section 3.5, eq. 6 and 7).
 
-    A person is the mode with the highest summed score; the other modes of the group are its hypotheses.
+    A person is the mode with the highest summed score; the other modes of the group are its hypotheses. Where the
+    second pass has looked at a group, its pose and score are the person's (`lcrnet.refinement`).
 
     Args:
         proposals: m proposals; those with a low score or a value that is not finite are ignored.
         K: number of full-body anchor-poses, half the number of classes.
         width, height: image size, pixels, in the same frame as the proposals.
         options: None takes the defaults; `method="nms"` is `non_maximum_suppression`.
+        refined: of the second pass; None without one.
 
     Raises:
         ValueError: a label is not in 0..2K-1.
@@ -137,13 +158,18 @@ def integrate(
     options = options or IntegrationOptions()
     if options.method == "nms":
         return non_maximum_suppression(proposals, K, width, height, options)
-    kept = _keep(proposals, K, options.min_score)
+    kept, positions = _keep(proposals, K, options)
     groups = _groups(kept, width, height, options)
     # No mode outweighs its group: this spares the many weak strays the search for modes.
     strong = [members for members in groups if kept.scores[members].sum() >= options.min_person_score]
     found = [_modes(kept, members, options) for members in strong]
-    people = [modes for modes in found if modes[0] @ kept.scores >= options.min_person_score]
-    return _people(kept, K, people, options.lower_limb_weight)
+    likely = [i for i, modes in enumerate(found) if modes[0] @ kept.scores >= options.min_person_score]
+    likely.sort(key=lambda i: -float(found[i][0] @ kept.scores))
+    people = _people(kept, K, [found[i] for i in likely], options.lower_limb_weight)
+    if refined is None:
+        return people
+    seeds = positions[np.array([strong[i][0] for i in likely], dtype=np.intp)]
+    return refine(people, seeds, refined, options.min_quality, options.same_person)
 
 
 def non_maximum_suppression(
@@ -154,28 +180,41 @@ def non_maximum_suppression(
     Arguments and errors as in `integrate`.
     """
     options = options or IntegrationOptions()
-    kept = _keep(proposals, K, options.min_score)
-    seeds = [members[0] for members in _groups(kept, width, height, options)]
+    kept, _ = _keep(proposals, K, options)
+    seeds = [members[0] for members in _groups(kept, width, height, options)]  # best first
     alone: list[Array] = [np.eye(1, len(kept), seed) for seed in seeds if kept.scores[seed] >= options.min_person_score]
     return _people(kept, K, alone, options.lower_limb_weight)
 
 
-def _keep(proposals: Proposals, K: int, min_score: float) -> Proposals:
-    """The usable proposals, best first, in double precision."""
+def _keep(proposals: Proposals, K: int, options: IntegrationOptions) -> tuple[Proposals, NDArray[np.intp]]:
+    """The usable proposals, best first, in double precision, and their positions."""
     labels = proposals.labels
     if len(labels) and not 0 <= labels.min() <= labels.max() < 2 * K:
         raise ValueError(
             f"found labels {labels.min()}..{labels.max()}, wanted 0..{2 * K - 1} ({K} full-body anchor-poses and as "
             "many upper-body ones); pass the K the network was trained with"
         )
-    usable = proposals.scores >= min_score
+    if options.outside_penalty > 0:
+        inside = np.exp(-options.outside_penalty * outside(proposals, K)).astype(np.float32)
+        proposals = replace(proposals, scores=proposals.scores * inside)
+    usable = proposals.scores >= options.min_score
     for values in (proposals.scores, proposals.joints2d, proposals.joints3d, proposals.visibility):
         usable &= np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
     kept = proposals[usable]
     order = np.argsort(-kept.scores, kind="stable")
     arrays = (np.asarray(getattr(kept, f.name)[order], dtype=None if f.name == "labels" else np.float64)
               for f in fields(kept))  # fmt: skip
-    return Proposals(*arrays)
+    return Proposals(*arrays), np.flatnonzero(usable)[order]
+
+
+def outside(proposals: Proposals, K: int) -> Array:
+    """(m,) mean distance of the joints from the candidate region, in sides of the region; 0 where all are inside."""
+    low, high = proposals.boxes[:, None, :2], proposals.boxes[:, None, 2:]
+    beyond = np.maximum(low - proposals.joints2d, 0) + np.maximum(proposals.joints2d - high, 0)
+    distance = np.linalg.norm(beyond / np.maximum(high - low, 1e-6), axis=-1)
+    counted = np.ones_like(distance)
+    counted[:, _LOWER_LIMBS] = proposals.labels[:, None] < K
+    return np.asarray((distance * counted).sum(1) / counted.sum(1))
 
 
 def _groups(kept: Proposals, width: float, height: float, options: IntegrationOptions) -> list[NDArray[np.intp]]:
@@ -227,8 +266,7 @@ def _distances(joints3d: Array) -> Array:
 
 
 def _people(kept: Proposals, K: int, people: list[Array], lower_limb_weight: float) -> People:
-    """Averages the modes; each entry of `people` is (1 + hypotheses, m), the person first."""
-    people = sorted(people, key=lambda modes: -float(modes[0] @ kept.scores))
+    """Averages the modes; each entry of `people`, best first, is (1 + hypotheses, m), the person first."""
     weights = np.repeat(kept.scores[:, None], J, axis=1)
     # Knees and ankles of an upper-body proposal are a guess at what its region does not show.
     weights[:, _LOWER_LIMBS] *= np.where(kept.labels >= K, lower_limb_weight, 1.0)[:, None]

@@ -12,6 +12,9 @@ from anchorpose.lcrnet.anchors import AnchorPoses
 from anchorpose.lcrnet.heads import PoseHead, RegionOutput
 from anchorpose.lcrnet.localization import Localization, image_list
 from anchorpose.lcrnet.losses import region_losses
+from anchorpose.lcrnet.people import PeopleOptions, people_of
+from anchorpose.lcrnet.second_losses import jittered_regions, second_losses, second_targets
+from anchorpose.lcrnet.second_pass import SecondPass
 from anchorpose.lcrnet.targets import PictureTarget, rpn_target, sample_regions
 from anchorpose.lcrnet.trunks import MoveNetFeatures, Pyramid, TimmFeatures, TrunkFeatures
 
@@ -30,6 +33,17 @@ class DecodedProposals(NamedTuple):
     visibility: Tensor
 
 
+class DecodedPeople(NamedTuple):
+    """s people that the second pass looked at; pixels and metres, see docs/architecture.md."""
+
+    seeds: Tensor
+    refined2d: Tensor
+    refined3d: Tensor
+    refined_visibility: Tensor
+    errors: Tensor
+    quality: Tensor
+
+
 class LCRNet(nn.Module):
     """LCR-Net from ready-made parts.
 
@@ -40,6 +54,8 @@ class LCRNet(nn.Module):
         regions: regions a picture in training; positive_share: at most this share of them on people.
         smooth_l1_beta: see `losses.region_losses`.
         max_proposals: pose proposals returned at inference.
+        second: the second pass, or None. passes: how often it looks at inference.
+        people: who it looks at.
     """
 
     anchors2d: Tensor
@@ -48,12 +64,14 @@ class LCRNet(nn.Module):
     def __init__(
         self, trunk: MoveNetFeatures | TimmFeatures, pyramid: Pyramid, localization: Localization, head: PoseHead,
         anchors: AnchorPoses, *, frozen: bool, regions: int, positive_share: float, smooth_l1_beta: float,
-        max_proposals: int = 256,
+        max_proposals: int = 256, second: SecondPass | None = None, passes: int = 1,
+        people: PeopleOptions | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.trunk, self.pyramid, self.localization, self.head = trunk, pyramid, localization, head
         self.frozen, self.regions, self.positive_share = frozen, regions, positive_share
         self.smooth_l1_beta, self.max_proposals = smooth_l1_beta, max_proposals
+        self.second, self.passes, self.people = second, passes, people or PeopleOptions()
         self.register_buffer("anchors2d", torch.from_numpy(anchors.joints2d))
         self.register_buffer("anchors3d", torch.from_numpy(anchors.joints3d))
         if frozen:
@@ -95,10 +113,15 @@ class LCRNet(nn.Module):
             ]
         output = self.head(levels, features.dense, [r.boxes for r in regions], image_size)
         found = region_losses(output, regions, targets, self.anchors2d, self.anchors3d, self.smooth_l1_beta)
+        if self.second is not None:
+            chosen = second_targets(output, regions, targets, self.anchors2d, self.anchors3d, generator)
+            around = jittered_regions(chosen.joints2d, generator)
+            looked = self.second(self._maps(features), chosen.joints2d, chosen.joints3d, chosen.picture, around)
+            found |= second_losses(looked, chosen, self.smooth_l1_beta)
         return {"objectness": rpn["loss_objectness"], "rpn_box": rpn["loss_rpn_box_reg"], **found}
 
-    def forward(self, image: Tensor) -> DecodedProposals:
-        """Scored, decoded proposals of one picture.
+    def forward(self, image: Tensor) -> tuple[DecodedProposals, DecodedPeople | None]:
+        """Scored, decoded proposals of one picture, and with a second pass what it says of the people.
 
         Args:
             image: (1, h, w, 3) uint8 RGB, h and w multiples of 32.
@@ -107,7 +130,30 @@ class LCRNet(nn.Module):
         features = self.features(image.permute(0, 3, 1, 2))
         levels = self.pyramid(features.levels)
         boxes = self.localization.propose(levels, (height, width))
-        return self.decode(self.head(levels, features.dense, [boxes], (height, width)), boxes)
+        proposals = self.decode(self.head(levels, features.dense, [boxes], (height, width)), boxes)
+        return proposals, self.look_again(features, proposals, (height, width)) if self.second is not None else None
+
+    def look_again(self, features: TrunkFeatures, proposals: DecodedProposals, size: tuple[int, int]) -> DecodedPeople:
+        """The second pass over the people that the proposals agree on.
+
+        Args:
+            features: of one picture. proposals: of it, best first. size: (h, w).
+        """
+        assert self.second is not None
+        poses = proposals.joints2d, proposals.joints3d
+        seeds, joints2d, joints3d = people_of(proposals.scores, *poses, size, self.people)
+        maps, picture = self.second.look_at(self._maps(features)), torch.zeros_like(seeds)
+        found = self.second.look(maps, joints2d, joints3d, picture)
+        for _ in range(self.passes - 1):
+            found = self.second.look(maps, found.pixels, found.joints3d, picture)
+        side = found.regions[:, 2:3] - found.regions[:, :1]
+        return DecodedPeople(seeds, found.pixels, found.joints3d, found.visibility.sigmoid(),
+                             found.log_scale.exp() * side, found.quality.sigmoid())  # fmt: skip
+
+    @staticmethod
+    def _maps(features: TrunkFeatures) -> list[Tensor]:
+        assert features.fine is not None, "this trunk has no map at stride 4 for a second pass"
+        return [features.fine, *features.levels]
 
     def decode(self, output: RegionOutput, boxes: Tensor) -> DecodedProposals:
         """The `max_proposals` best (region, anchor-pose) pairs as poses in pixels and metres."""

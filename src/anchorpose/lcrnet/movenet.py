@@ -69,7 +69,7 @@ class DenseFeatures(NamedTuple):
     """What a trunk gives: a pyramid {stride: (b, c, h/stride, w/stride)} and dense maps at the finest stride."""
 
     pyramid: dict[int, Tensor]
-    taps: dict[int, Tensor]  # the trunk's own last map at strides 8, 16 and 32
+    taps: dict[int, Tensor]  # the trunk's own last map at strides 4, 8, 16 and 32
     center: Tensor  # (b, 1, h/4, w/4) logit of a person's centre
     heatmap: Tensor  # (b, 17, h/4, w/4) logit of a COCO joint
     regression: Tensor  # (b, 34, h/4, w/4) (dy, dx) from the cell to each joint of its person, in cells
@@ -102,7 +102,7 @@ class MoveNetTrunk(nn.Module):
         p4 = self.neck["fuse4"](self.neck["lateral4"](taps[2]) + _upsample(p8))
         maps = {name: head(p4) for name, head in self.heads.items()}
         pyramid = {4: p4, 8: p8, 16: p16, 32: p32}
-        inner = {8: taps[5], 16: taps[12], 32: taps[16]}
+        inner = {4: taps[2], 8: taps[5], 16: taps[12], 32: taps[16]}
         return DenseFeatures(pyramid, inner, maps["center"], maps["keypoint_heatmap"], maps["keypoint_regression"])
 
 

@@ -19,10 +19,12 @@ class TrunkFeatures(NamedTuple):
         levels: maps (b, c_l, h / s_l, w / s_l), finest first.
         dense: (b, 1 + 17 + 34, h / 4, w / 4) MoveNet's person centre and joint heat maps (probabilities) and its
             joint regression (dy, dx in cells), or None for backbones that know no people.
+        fine: map (b, c, h / 4, w / 4) that the second pass looks at, or None for backbones without one.
     """
 
     levels: list[Tensor]
     dense: Tensor | None
+    fine: Tensor | None = None
 
 
 class MoveNetFeatures(nn.Module):
@@ -30,17 +32,24 @@ class MoveNetFeatures(nn.Module):
 
     strides = (8, 16, 32)
     channels = (PYRAMID_CHANNELS[8] + 48, PYRAMID_CHANNELS[16] + 144, PYRAMID_CHANNELS[32] + 480)
+    fine_channels = PYRAMID_CHANNELS[4] + 40 + 17
 
     def __init__(self) -> None:
         super().__init__()
         self.trunk = MoveNetTrunk()
+
+    def freeze_early(self, blocks: int) -> None:
+        """Keep the stem and the first `blocks` of the 17 blocks as they are: edges and textures need no training."""
+        for part in (self.trunk.stem, *self.trunk.blocks[:blocks]):
+            part.requires_grad_(False)
 
     def forward(self, image: Tensor) -> TrunkFeatures:
         """Image (b, 3, h, w), RGB in [0, 1]."""
         found = self.trunk(image)
         levels = [torch.cat([found.pyramid[s], found.taps[s]], 1) for s in self.strides]
         dense = torch.cat([found.center.sigmoid(), found.heatmap.sigmoid(), found.regression], 1)
-        return TrunkFeatures(levels, dense)
+        fine = torch.cat([found.pyramid[4], found.taps[4], found.heatmap], 1)
+        return TrunkFeatures(levels, dense, fine)
 
 
 class TimmFeatures(nn.Module):

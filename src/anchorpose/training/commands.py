@@ -48,11 +48,10 @@ def train(
     torch.manual_seed(options.seed)
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     model = preset.build(anchors)
-    if release:
-        release.fill(model)
+    released = release.fill(model) if release else frozenset()
     source = f"all of {release.path.name}" if release else load_trunk(model.trunk, trunk_weights)
     dataset = PoseDataset(samples, anchors, replace(preset.augmentation), options.seed, read.fresh)
-    folder = fit(preset, model, read, anchors, dataset, options, source)
+    folder = fit(preset, model, read, anchors, dataset, options, source, released)
     if pairs:
         measure(options.out, pairs)
     return folder

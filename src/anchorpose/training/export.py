@@ -6,7 +6,7 @@ import json
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -21,12 +21,13 @@ from anchorpose.core.skeleton import LCR13
 from anchorpose.io.files import atomic_write, write_json
 from anchorpose.io.letterbox import LARGEST, SMALLEST, STRIDE
 from anchorpose.lcrnet.anchors import AnchorPoses
-from anchorpose.lcrnet.model import DecodedProposals, LCRNet
+from anchorpose.lcrnet.model import DecodedPeople, DecodedProposals, LCRNet
 from anchorpose.training.checkpoint import find_checkpoint, read_card, read_weights
 from anchorpose.training.presets import Preset, find_preset
 from anchorpose.training.release import HALF_SUFFIX, METADATA_KEY, anchors_to_metadata
 
 OUTPUTS = DecodedProposals._fields
+SECOND_OUTPUTS = DecodedPeople._fields
 MAX_PIXELS, MAX_METRES = 1e-3, 1e-4
 """What the released weights keep (tests/training/test_export.py)."""
 WRONG_PIXELS, WRONG_METRES = 1e-2, 1e-3
@@ -43,6 +44,7 @@ class Parity:
     metres: float
     scores: float
     proposals: int
+    people: int = 0
 
 
 def load_model(run: Path) -> tuple[LCRNet, Preset, dict[str, Any]]:
@@ -109,9 +111,13 @@ def _trace(model: LCRNet) -> onnx.ModelProto:
         # The exporter logs every node of a graph; its errors still come as exceptions.
         logging.getLogger("torch.fx").setLevel(logging.ERROR)
         program = torch.onnx.export(model, (example,), dynamo=True, opset_version=18, dynamic_shapes=dynamic,
-                                    input_names=["image"], output_names=list(OUTPUTS), verbose=False)  # fmt: skip
+                                    input_names=["image"], output_names=_names(model), verbose=False)  # fmt: skip
     assert program is not None
     return program.model_proto
+
+
+def _names(model: LCRNet) -> list[str]:
+    return list(OUTPUTS + SECOND_OUTPUTS) if model.second is not None else list(OUTPUTS)
 
 
 def _parity(model: LCRNet, graph: onnx.ModelProto, pictures: list[NDArray[np.uint8]], min_score: float) -> Parity:
@@ -120,17 +126,35 @@ def _parity(model: LCRNet, graph: onnx.ModelProto, pictures: list[NDArray[np.uin
     worst = Parity(0.0, 0.0, 0.0, 0)
     for picture in pictures:
         with torch.inference_mode():
-            ours = model(torch.from_numpy(picture[None]))
-        theirs = DecodedProposals(*(torch.from_numpy(a) for a in session.run(list(OUTPUTS), {"image": picture[None]})))
+            ours, people = model(torch.from_numpy(picture[None]))
+        found = [torch.from_numpy(a) for a in session.run(_names(model), {"image": picture[None]})]
+        theirs = DecodedProposals(*found[: len(OUTPUTS)])
         if len(ours.scores) != len(theirs.scores):
             raise RuntimeError(f"torch gave {len(ours.scores)} proposals, the graph {len(theirs.scores)}")
         ours = DecodedProposals(*(values[ours.scores >= min_score] for values in ours))
         matched = _match(ours, theirs)
         if len(matched):
-            found = [_difference(ours, theirs, matched, name) for name in ("joints2d", "joints3d", "scores")]
-            worst = Parity(max(worst.pixels, found[0]), max(worst.metres, found[1]), max(worst.scores, found[2]),
-                           worst.proposals + len(matched))  # fmt: skip
+            off = [_difference(ours, theirs, matched, name) for name in ("joints2d", "joints3d", "scores")]
+            worst = _worse(worst, Parity(off[0], off[1], off[2], len(matched)))
+        if people is not None:
+            worst = _worse(worst, _compare_people(people, DecodedPeople(*found[len(OUTPUTS) :])))
     return worst
+
+
+def _worse(a: Parity, b: Parity) -> Parity:
+    return Parity(max(a.pixels, b.pixels), max(a.metres, b.metres), max(a.scores, b.scores),
+                  a.proposals + b.proposals, a.people + b.people)  # fmt: skip
+
+
+def _compare_people(ours: DecodedPeople, theirs: DecodedPeople) -> Parity:
+    """People of the second pass, each with the one nearest in 2D."""
+    if len(ours.seeds) != len(theirs.seeds):
+        raise RuntimeError(f"torch's second pass gave {len(ours.seeds)} people, the graph's {len(theirs.seeds)}")
+    if not len(ours.seeds):
+        return Parity(0.0, 0.0, 0.0, 0)
+    nearest = torch.cdist(ours.refined2d.flatten(1), theirs.refined2d.flatten(1)).argmin(1)
+    off = [_difference(ours, theirs, nearest, name) for name in ("refined2d", "refined3d", "quality")]
+    return Parity(off[0], off[1], off[2], 0, len(ours.seeds))
 
 
 def _match(a: DecodedProposals, b: DecodedProposals) -> Tensor:
@@ -139,7 +163,7 @@ def _match(a: DecodedProposals, b: DecodedProposals) -> Tensor:
     return torch.cdist(key_a, key_b, p=1).argmin(1) if len(key_a) else torch.zeros(0, dtype=torch.long)
 
 
-def _difference(a: DecodedProposals, b: DecodedProposals, matched: Tensor, name: str) -> float:
+def _difference(a: NamedTuple, b: NamedTuple, matched: Tensor, name: str) -> float:
     return float((getattr(a, name) - getattr(b, name)[matched]).abs().max())
 
 

@@ -86,11 +86,12 @@ class TrainingModel(nn.Module):
 
 
 def fit(preset: Preset, model: LCRNet, data: Data, anchors: AnchorPoses, dataset: PoseDataset, options: FitOptions,
-        trunk: str) -> Path:  # fmt: skip
+        trunk: str, released: frozenset[str] = frozenset()) -> Path:  # fmt: skip
     """Train, and write the last checkpoint into `options.out/last`.
 
     Args:
         preset, model, data, anchors, dataset: what is trained on what. trunk: where the trunk's weights are from.
+        released: names of the parameters that begin with released weights, which learn at `preset.tuned_rate`.
 
     Returns:
         the checkpoint's folder.
@@ -100,8 +101,8 @@ def fit(preset: Preset, model: LCRNet, data: Data, anchors: AnchorPoses, dataset
     """
     set_seed(options.seed)
     accelerator = Accelerator(mixed_precision=options.mixed_precision)
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trainable, lr=preset.learning_rate, weight_decay=preset.weight_decay)
+    groups = _groups(model, preset, released)
+    optimizer = torch.optim.AdamW(groups, lr=preset.learning_rate, weight_decay=preset.weight_decay)
     averaged = AveragedModel(model, multi_avg_fn=_ema(preset.ema))
     progress = _resume(options, preset, model, averaged, optimizer) if options.resume else Progress()
     wrapped, optimizer = accelerator.prepare(TrainingModel(model), optimizer)
@@ -167,7 +168,7 @@ class _Run:
     def _step(self, images: Tensor, targets: list[Target]) -> dict[str, Tensor]:
         size = (images.shape[-2], images.shape[-1])
         for group in self.optimizer.param_groups:
-            group["lr"] = self.preset.learning_rate * self._rate()
+            group["lr"] = self.preset.learning_rate * group["share"] * self._rate()
         features = None
         if self.replay is not None:
             with self.accelerator.autocast():
@@ -251,6 +252,17 @@ def _resume(options: FitOptions, preset: Preset, model: LCRNet, averaged: Averag
     averaged.n_averaged.fill_(state.pop("averaged"))
     optimizer.load_state_dict(state)
     return Progress(**card["progress"])
+
+
+def _groups(model: LCRNet, preset: Preset, released: frozenset[str]) -> list[dict[str, Any]]:
+    """The trained parameters by how fast they learn: what knows people already forgets at the full rate."""
+    shares: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            tuned = preset.tuned_rate if name in released else 1.0
+            share = preset.trunk_rate if name.startswith("trunk.") else tuned
+            shares.setdefault(share, []).append(parameter)
+    return [{"params": parameters, "share": share} for share, parameters in shares.items()]
 
 
 def _ema(decay: float) -> Any:

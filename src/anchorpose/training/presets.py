@@ -13,6 +13,8 @@ from anchorpose.lcrnet.heads import PoseHead
 from anchorpose.lcrnet.integration import IntegrationOptions
 from anchorpose.lcrnet.localization import Localization
 from anchorpose.lcrnet.model import LCRNet
+from anchorpose.lcrnet.people import PeopleOptions
+from anchorpose.lcrnet.second_pass import SecondPass
 from anchorpose.lcrnet.trunks import MoveNetFeatures, Pyramid, TimmFeatures
 
 
@@ -24,6 +26,9 @@ class Preset:
         name: of the preset and its weights.
         backbone: `movenet-multipose` or a timm name. strides: of the levels used.
         frozen: keep the trunk as it is; its features may then be replayed.
+        frozen_blocks: first blocks of MoveNet's trunk that stay as they are where the rest is trained.
+        trunk_rate: learning rate of the trunk over that of the rest. tuned_rate: that of other released weights.
+        second_width: channels of the second pass; 0 leaves it out. passes: how often it looks at inference.
         anchors: K. width: channels of the pyramid. hidden: of the two fully connected layers.
         anchor_sizes: of the RPN, pixels, for each level.
         pre_nms, post_nms: proposals of the RPN (training, inference). max_proposals: poses given to PPI.
@@ -61,28 +66,44 @@ class Preset:
     replay_size: int = 2000
     augmentation: Augmentation = field(default_factory=Augmentation)
     max_side: int = 448
+    frozen_blocks: int = 0
+    trunk_rate: float = 1.0
+    tuned_rate: float = 1.0
+    second_width: int = 0
+    passes: int = 1
+    people: PeopleOptions = field(default_factory=PeopleOptions)
     integration: IntegrationOptions = field(default_factory=IntegrationOptions)
 
     def build(self, anchors: AnchorPoses) -> LCRNet:
         """The network with fresh heads; trunk weights are loaded by `anchorpose.training.trunk_weights`."""
         own = self.backbone == "movenet-multipose"
         trunk = MoveNetFeatures() if own else TimmFeatures(self.backbone, self.strides)
+        if isinstance(trunk, MoveNetFeatures):
+            trunk.freeze_early(self.frozen_blocks)
         pyramid = Pyramid(trunk.channels, self.width)
         localization = Localization(self.width, self.anchor_sizes, self.pre_nms, self.post_nms)
         head = PoseHead(self.width, self.strides, len(anchors), self.hidden, evidence=own, dropout=self.dropout)
+        second = None
+        if self.second_width:
+            assert isinstance(trunk, MoveNetFeatures), "a second pass needs MoveNet's trunk"
+            second = SecondPass(trunk.fine_channels, trunk.channels, self.strides, self.second_width)
         if own:
             head.start_from_evidence(torch.from_numpy(anchors.joints2d))
         return LCRNet(trunk, pyramid, localization, head, anchors, frozen=self.frozen, regions=self.regions,
                       positive_share=self.positive_share, smooth_l1_beta=self.smooth_l1_beta,
-                      max_proposals=self.max_proposals)  # fmt: skip
+                      max_proposals=self.max_proposals, second=second, passes=self.passes,
+                      people=self.people)  # fmt: skip
 
 
 _LITE = Preset(
-    name="lcrnet-lite", backbone="movenet-multipose", strides=(8, 16, 32), frozen=True, anchors=20, width=96,
+    name="lcrnet-lite", backbone="movenet-multipose", strides=(8, 16, 32), frozen=False, anchors=20, width=96,
     hidden=1024, anchor_sizes=((24, 48), (80, 130), (210, 340)), pre_nms=(400, 400), post_nms=(100, 100),
     regions=32, positive_share=0.5, smooth_l1_beta=0.1,
-    loss_weights={"regression2d": 10.0, "regression3d": 4.0, "visibility": 0.5},
-    learning_rate=1e-3, weight_decay=0.05, dropout=0.1, batch_size=8, replay=2,
+    loss_weights={"regression2d": 10.0, "regression3d": 4.0, "visibility": 0.5, "second_heat": 0.5, "second3d": 4.0,
+                  "second_visibility": 0.5},
+    learning_rate=1e-3, weight_decay=0.05, dropout=0.1, batch_size=8, frozen_blocks=6, trunk_rate=0.03, tuned_rate=0.1,
+    second_width=64,
+    augmentation=Augmentation(rotation=25.0),
     # Sums of scores reach 30 for a clear person. An IoU of 0.5 gains 0.005 AP on coco/val, because a second guess of a
     # person costs AP little, but users see people twice.
     integration=IntegrationOptions(iou_threshold=0.4, overlap="upper_body_iou", min_person_score=2.0),

@@ -21,6 +21,7 @@ METADATA_KEY = "anchorpose"
 HALF_SUFFIX = "_fp16"
 """Ends the names of tensors that a release stores as fp16."""
 _DECIMALS = 6
+_SECOND = "second."
 
 
 def anchors_to_metadata(anchors: AnchorPoses) -> dict[str, Any]:
@@ -53,8 +54,11 @@ class Release:
         self.anchors = AnchorPoses(*(np.array(metadata["anchors"][n], np.float32) for n in ("joints3d", "joints2d")))
         self.tensors = {w.name.removesuffix(HALF_SUFFIX): _tensor(w) for w in model.graph.initializer}
 
-    def fill(self, model: LCRNet) -> None:
-        """Put the tensors into a network of the same preset.
+    def fill(self, model: LCRNet) -> frozenset[str]:
+        """Put the tensors into a network of the same preset; a second pass that the file lacks starts fresh.
+
+        Returns:
+            the names of the tensors that were put in.
 
         Raises:
             InputError: one of the network's tensors is not in the file or has another shape.
@@ -62,11 +66,14 @@ class Release:
         own = model.state_dict()
         # Counters of BatchNorm and the anchors are not in the graph; the network was built with these anchors.
         wanted = [n for n in own if not n.endswith("num_batches_tracked") and n not in ("anchors2d", "anchors3d")]
+        if not any(n.startswith(_SECOND) for n in self.tensors):
+            wanted = [n for n in wanted if not n.startswith(_SECOND)]
         absent = [n for n in wanted if n not in self.tensors or self.tensors[n].shape != own[n].shape]
         if absent:
             raise InputError(f"{self.path} (preset {self.preset}) lacks or misshapes {len(absent)} of {len(own)} "
                              f"tensors, the first {absent[0]!r}; start from weights of the same preset")  # fmt: skip
         model.load_state_dict({n: self.tensors[n] if n in wanted else t for n, t in own.items()})
+        return frozenset(wanted)
 
 
 def _tensor(weight: onnx.TensorProto) -> Tensor:

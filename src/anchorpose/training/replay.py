@@ -26,7 +26,8 @@ class FeatureReplay:
         for i, target in enumerate(targets):
             levels = [x[i].to(torch.bfloat16).clone() for x in features.levels]
             dense = None if features.dense is None else features.dense[i].to(torch.bfloat16).clone()
-            entry = (TrunkFeatures(levels, dense), target)
+            fine = None if features.fine is None else features.fine[i].to(torch.bfloat16).clone()
+            entry = (TrunkFeatures(levels, dense, fine), target)
             if len(self.kept) < self.size:
                 self.kept.append(entry)
             else:
@@ -39,4 +40,6 @@ class FeatureReplay:
         features = [self.kept[i][0] for i in chosen]
         levels = [torch.stack(maps) for maps in zip(*(f.levels for f in features), strict=True)]
         maps = [f.dense for f in features if f.dense is not None]
-        return TrunkFeatures(levels, torch.stack(maps) if maps else None), [self.kept[i][1] for i in chosen]
+        fine = [f.fine for f in features if f.fine is not None]
+        return (TrunkFeatures(levels, torch.stack(maps) if maps else None, torch.stack(fine) if fine else None),
+                [self.kept[i][1] for i in chosen])  # fmt: skip

@@ -17,6 +17,7 @@ from anchorpose.io.images import read_image
 from anchorpose.io.letterbox import letterbox
 from anchorpose.lcrnet.integration import IntegrationOptions, Proposals, integrate
 from anchorpose.lcrnet.model import LCRNet
+from anchorpose.lcrnet.refinement import Refined
 
 
 def predict(model: LCRNet, path: Path, max_side: int, options: IntegrationOptions) -> Poses:
@@ -28,10 +29,12 @@ def predict(model: LCRNet, path: Path, max_side: int, options: IntegrationOption
     image = read_image(path)
     padded, factor = letterbox(image, max_side)
     with torch.inference_mode():
-        found = model(torch.from_numpy(padded)[None])
-    proposals = Proposals(*(tensor.cpu().numpy() for tensor in found)).scaled((1 / factor[0], 1 / factor[1]))
+        found, second = model(torch.from_numpy(padded)[None])
+    back = 1 / factor[0], 1 / factor[1]
+    proposals = Proposals(*(tensor.cpu().numpy() for tensor in found)).scaled(back)
+    refined = None if second is None else Refined(*(tensor.cpu().numpy() for tensor in second)).scaled(back)
     height, width = image.shape[:2]
-    people = integrate(proposals, len(model.anchors3d), width, height, options)
+    people = integrate(proposals, len(model.anchors3d), width, height, options, refined)
     states = np.where(people.visibility >= 0.5, JointState.VISIBLE, JointState.HIDDEN).astype(np.uint8)
     return Poses(LCR13, Camera.from_fov(width, height), people.scores, boxes.around(people.joints2d, 0.1),
                  people.joints2d, people.joints3d, np.full((len(people.scores), 3), np.nan, np.float32),
@@ -48,6 +51,6 @@ def validate(model: LCRNet, annotations: Path, images: Path, max_side: int, opti
     model.eval()
     lsp = "head_top" in truth.skeleton.joints
     if not lsp:  # AP ranks everyone, also unlikely people
-        options = replace(options, min_person_score=0.0)
+        options = replace(options, min_person_score=0.0, min_quality=0.0)
     predictions = {i.file_name: predict(model, images / i.file_name, max_side, options) for i in truth.images}
     return evaluate_lsp(truth, predictions) if lsp else evaluate_coco(truth, predictions)

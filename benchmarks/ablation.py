@@ -1,0 +1,220 @@
+"""What each part of LCR-Net++ is worth: one network, its answers kept, and every row another way of using them.
+
+The network (a run's folder or released weights) looks at each photograph once, the second pass three times in turn.
+Rows that need another training (`--train`) start from the trunk alone and take the same number of steps each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from systems import table
+from tqdm import tqdm
+
+from anchorpose.app.estimator import find_model
+from anchorpose.core.camera import Camera
+from anchorpose.core.poses import JointState, Poses
+from anchorpose.core.skeleton import LCR13
+from anchorpose.datasets.loader import PoseDataset
+from anchorpose.evaluation.annotations import Annotations, load_annotations
+from anchorpose.evaluation.protocols import evaluate_coco, evaluate_lsp
+from anchorpose.evaluation.scenes import evaluate_scenes
+from anchorpose.io.images import read_image
+from anchorpose.io.letterbox import letterbox
+from anchorpose.lcrnet.integration import IntegrationOptions, Proposals, integrate
+from anchorpose.lcrnet.model import LCRNet
+from anchorpose.lcrnet.refinement import Refined
+from anchorpose.training.data import read_data
+from anchorpose.training.export import load_model
+from anchorpose.training.fit import FitOptions, fit
+from anchorpose.training.presets import Preset, find_preset
+from anchorpose.training.release import Release
+from anchorpose.training.trunk_weights import load_trunk
+
+PASSES = 3
+FIGURES = ("coco AP", "coco AP50", "lspe PCK", "MPJPE", "PA-MPJPE", "3DPCK", "ms of integration")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the network said of one photograph, in its pixels."""
+
+    width: int
+    height: int
+    proposals: Proposals
+    passes: tuple[Refined, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A way of using the answers: options of PPI, how many looks of the second pass, and what is kept of the first."""
+
+    name: str
+    options: IntegrationOptions
+    passes: int
+    upper_body: bool = True
+    first3d: bool = False
+
+
+def main() -> None:
+    args = arguments()
+    torch.set_num_threads(args.threads)
+    sets = {name: (load_annotations(annotations), images) for name, annotations, images in (
+        ("coco", args.data / "coco" / "val.json", args.data / "coco" / "val"),
+        ("lspe", args.data / "lspe" / "val.json", args.data / "lspe" / "val"),
+        ("rendered", args.scenes / "annotations.json", args.scenes / "images"))}  # fmt: skip
+    sets = {name: (first(truth, args.count, name == "rendered"), images) for name, (truth, images) in sets.items()}
+    if args.train:
+        lines = [[name, *measure_trained(args, preset, sets)] for name, preset in trainings(args.train)]
+    else:
+        model, preset = load(args.weights)
+        answers = {name: {i.file_name: answer(model, images / i.file_name, preset.max_side)
+                          for i in tqdm(truth.images, name)} for name, (truth, images) in sets.items()}  # fmt: skip
+        lines = [[row.name, *measure(row, answers, sets, len(model.anchors3d))] for row in rows(preset)]
+    print(table(["", *FIGURES], lines))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weights", default="lcrnet-lite", help="a run's folder, or the name of released weights")
+    parser.add_argument("--data", type=Path, required=True, help="folder with coco/ and lspe/, each val.json and val/")
+    parser.add_argument("--scenes", type=Path, required=True, help="rendered test set: annotations.json and images/")
+    parser.add_argument("--count", type=int, help="only the first photographs of each set")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--train", nargs="*", default=[], help="K=10 K=50 ... or presets, to train and measure")
+    parser.add_argument("--steps", type=int, default=250, help="of each training")
+    parser.add_argument("--card", type=Path, help="data card for --train")
+    parser.add_argument("--trunk", type=Path, help="safetensors of the trunk for --train")
+    parser.add_argument("--work", type=Path, default=Path("ablation"), help="where the trainings are kept")
+    return parser.parse_args()
+
+
+def first(truth: Annotations, count: int | None, several: bool) -> Annotations:
+    """The first `count` photographs; with `several` only those of at least two people."""
+    chosen = [i.file_name for i, p in zip(truth.images, truth.people, strict=True) if not several or len(p) > 1]
+    return truth.only(chosen[:count])
+
+
+def load(weights: str) -> tuple[LCRNet, Preset]:
+    """The network of a run or of released weights."""
+    if Path(weights).is_dir():
+        model, preset, _ = load_model(Path(weights))
+        return model, preset
+    release = Release(find_model(weights))
+    preset = find_preset(release.preset)
+    model = preset.build(release.anchors)
+    release.fill(model)
+    return model.eval(), preset
+
+
+@torch.inference_mode()
+def answer(model: LCRNet, path: Path, max_side: int) -> Answer:
+    """Proposals and, where the network has a second pass, what each look of it says."""
+    image = read_image(path)
+    padded, factor = letterbox(image, max_side)
+    back = 1 / factor[0], 1 / factor[1]
+    looks = []
+    for passes in range(1, PASSES + 1 if model.second is not None else 2):
+        model.passes = passes
+        found, people = model(torch.from_numpy(padded)[None])
+        if people is not None:
+            looks.append(Refined(*(t.numpy() for t in people)).scaled(back))
+    proposals = Proposals(*(t.numpy() for t in found)).scaled(back)
+    return Answer(image.shape[1], image.shape[0], proposals, tuple(looks))
+
+
+def rows(preset: Preset) -> list[Row]:
+    """The preset's own way first, then each change alone."""
+    own, passes = preset.integration, preset.passes
+    plain = replace(own, same_person=1.0)
+    rows = []
+    if preset.second_width:
+        rows += [Row(f"second pass, {n} look{'s' * (n > 1)}", own, n) for n in range(1, PASSES + 1)]
+        rows += [Row("second pass, 3D of the first", own, passes, first3d=True),
+                 Row("second pass, no merging of people", plain, passes)]  # fmt: skip
+    rows.append(Row("first pass alone", plain, 0))
+    for name, value in (("iou_threshold", 0.3), ("iou_threshold", 0.5), ("distance3d", 0.1), ("distance3d", 0.4),
+                        ("lower_limb_weight", 1.0), ("outside_penalty", 1.0), ("outside_penalty", 4.0),
+                        ("method", "nms")):  # fmt: skip
+        rows.append(Row(f"first pass, {name} {value}", replace(plain, **{name: value}), 0))
+    return [*rows, Row("first pass, no upper-body classes", plain, 0, upper_body=False)]
+
+
+def measure(row: Row, answers: Mapping[str, Mapping[str, Answer]], sets: Mapping[str, tuple[Annotations, Path]],
+            anchors: int) -> list[str]:  # fmt: skip
+    """The row's figures."""
+    times: list[float] = []
+    found = {name: {f: people(row, a, anchors, name, times) for f, a in kept.items()} for name, kept in answers.items()}
+    coco = evaluate_coco(sets["coco"][0], found["coco"])
+    lspe, scenes = evaluate_lsp(sets["lspe"][0], found["lspe"]), evaluate_scenes(sets["rendered"][0], found["rendered"])
+    shares = (coco["body_AP"], coco["body_AP50"], lspe["body_PCK@0.2"])
+    return [*(f"{v:.3f}" for v in shares), *(f"{scenes[n]:.0f}" for n in ("MPJPE", "PA-MPJPE")),
+            f"{scenes['3DPCK']:.3f}", f"{1000 * statistics.median(times):.2f}"]  # fmt: skip
+
+
+def people(row: Row, answer: Answer, anchors: int, name: str, times: list[float]) -> Poses:
+    """The people of one photograph by a row's rules; AP ranks everybody, also unlikely people."""
+    options, proposals = row.options, answer.proposals
+    if name == "coco" or row.passes:
+        options = replace(options, min_person_score=0.0)
+    if name == "coco":
+        options = replace(options, min_quality=0.0)
+    if not row.upper_body:
+        proposals = proposals[proposals.labels < anchors]
+    refined = answer.passes[row.passes - 1] if row.passes else None
+    started = time.perf_counter()
+    found = integrate(proposals, anchors, answer.width, answer.height, options, refined)
+    times.append(time.perf_counter() - started)
+    joints3d = found.joints3d
+    if row.first3d and refined is not None and len(found):
+        seeds = refined.joints2d[None] - found.joints2d[:, None]
+        mine = np.abs(seeds).sum((2, 3)).argmin(1)
+        joints3d = proposals.joints3d[refined.seeds[mine]].astype(np.float32)
+    states = np.full(found.visibility.shape, JointState.VISIBLE, np.uint8)
+    nowhere = np.full((len(found), 3), np.nan, np.float32)
+    return Poses(LCR13, Camera.from_fov(answer.width, answer.height), found.scores, found.boxes, found.joints2d,
+                 joints3d, nowhere, found.visibility, states, found.hypotheses)  # fmt: skip
+
+
+def trainings(wanted: list[str]) -> list[tuple[str, Preset]]:
+    """Presets to train: lcrnet-lite with another K, without the second pass (`first`), or another preset."""
+    lite = find_preset("lcrnet-lite")
+    found = []
+    for name in wanted:
+        if name.startswith("K="):
+            preset = replace(lite, anchors=int(name[2:]))
+        else:
+            preset = replace(lite, second_width=0) if name == "first" else find_preset(name)
+        found.append((name, preset))
+    return found
+
+
+def measure_trained(
+    args: argparse.Namespace, preset: Preset, sets: Mapping[str, tuple[Annotations, Path]]
+) -> list[str]:
+    """Train from the trunk for `--steps`, and measure."""
+    data = read_data([str(args.card)])
+    samples = data.samples()
+    torch.manual_seed(0)
+    anchors = data.anchors(samples, preset.anchors, 0)
+    model = preset.build(anchors)
+    source = load_trunk(model.trunk, args.trunk if preset.backbone == "movenet-multipose" else None)
+    dataset = PoseDataset(samples, anchors, preset.augmentation, 0)
+    out = args.work / f"{preset.name}_{preset.anchors}_{preset.second_width}_{args.steps}"
+    fit(preset, model, data, anchors, dataset,
+        FitOptions(out, epochs=(args.steps + 0.5) / (len(dataset) // preset.batch_size)), source)  # fmt: skip
+    model.eval()
+    answers = {name: {i.file_name: answer(model, images / i.file_name, preset.max_side)
+                      for i in tqdm(truth.images, name)} for name, (truth, images) in sets.items()}  # fmt: skip
+    return measure(rows(preset)[0], answers, sets, len(anchors))
+
+
+if __name__ == "__main__":
+    main()
