@@ -1,0 +1,1 @@
+"""`--report`: one HTML page with the figures, curves and pictures of an evaluation."""
