@@ -4,6 +4,7 @@ from numpy.testing import assert_allclose
 
 from anchorpose.core.errors import InputError
 from anchorpose.synthesis.mocap.asf_amc import find_skeleton, read_amc
+from anchorpose.synthesis.mocap.files import read_motion
 from tests.synthesis.test_bvh import slow_positions
 
 # joint: (parent, direction, length, axis in degrees, dof); lengths as CMU's, so that a leg is 0.85 m
@@ -167,3 +168,12 @@ def test_broken_skeletons_are_named_with_the_line(clip, tmp_path, old, new, mess
     (tmp_path / "07.asf").write_text(asf_text().replace(old, new, 1))
     with pytest.raises(InputError, match=message):
         read_amc(clip)
+
+
+def test_the_frame_time_of_a_clip_can_be_given_by_extension_too(clip, tmp_path):
+    assert read_motion(clip).frame_time == pytest.approx(1 / 120)
+    assert read_motion(clip, stride=2, frame_time=0.04).frame_time == pytest.approx(0.08)
+    assert_allclose(read_motion(clip, frame_time=0.04).positions, read_motion(clip).positions)
+    for wrong in (0.0, -1.0, float("nan")):
+        with pytest.raises(InputError, match=r"found the frame time .* wanted seconds"):
+            read_motion(clip, frame_time=wrong)

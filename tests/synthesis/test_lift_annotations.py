@@ -10,6 +10,7 @@ from anchorpose.datasets.coco import read_coco
 from anchorpose.evaluation.pose3d import mpjpe
 from anchorpose.synthesis.library import PoseLibrary
 from anchorpose.synthesis.lift_annotations import LiftOptions, lift_annotations, lifting_errors
+from anchorpose.synthesis.lifting import LEGS, exchange
 from anchorpose.synthesis.views import ViewOptions, see
 from tests.synthesis.bodies import walking
 
@@ -132,3 +133,26 @@ def test_broken_files_leave_the_output_alone(tmp_path, library):
 def test_impossible_options_are_refused(bad):
     with pytest.raises(InputError, match="found"):
         LiftOptions(**bad)
+
+
+def test_swapped_labels_are_flagged_and_exchanged_where_asked(tmp_path, library):
+    _, pixels = walkers(12, seed=5)
+    wrong = pixels.copy()
+    wrong[::2] = exchange(wrong[::2], LEGS)
+    source = write_people(tmp_path / "in.json", COCO17, wrong)
+    report = lift_annotations(source, library, tmp_path / "out.json", replace(OPTIONS, max_error=9.0))
+    before, after = (json.loads(p.read_text())["annotations"] for p in (source, tmp_path / "out.json"))
+    flagged = [i for i, a in enumerate(after) if a.get("swapped")]
+    assert len(flagged) == report.swapped >= 3
+    assert f"{report.swapped} with left and right" in report.line()
+    assert set(flagged) <= set(range(0, 12, 2))
+    assert [a["keypoints"] for a in after] == [a["keypoints"] for a in before]
+    fixed = replace(OPTIONS, max_error=9.0, fix_swapped=True)
+    lift_annotations(source, library, tmp_path / "fixed.json", fixed)
+    for i, annotation in enumerate(json.loads((tmp_path / "fixed.json").read_text())["annotations"]):
+        if i in flagged:  # the legs back, or the arms to them: the same person facing the other way
+            assert annotation["lift_error"] < 0.75 * after[i]["lift_error"] + 0.01
+            assert annotation["keypoints"] != before[i]["keypoints"]
+            assert sorted(annotation["keypoints"]) == sorted(before[i]["keypoints"])
+        else:
+            assert annotation == after[i]

@@ -5,7 +5,7 @@ from anchorpose.core.errors import InputError
 from anchorpose.core.poses import body_centre
 from anchorpose.core.skeleton import LCR13
 from anchorpose.evaluation.pose3d import mpjpe
-from anchorpose.synthesis.lifting import PoseLifter, fit
+from anchorpose.synthesis.lifting import ARMS, LEGS, PoseLifter, exchange, fit
 from anchorpose.synthesis.views import ViewOptions, see
 from tests.synthesis.bodies import walking
 
@@ -106,3 +106,29 @@ def test_same_seed_same_answer(lifter):
 def test_unusable_libraries_are_refused(poses):
     with pytest.raises(InputError, match="wanted"):
         PoseLifter(poses.astype(np.float32), VIEWS)
+
+
+@pytest.mark.parametrize("part", [ARMS, LEGS], ids=["arms", "legs"])
+def test_arms_that_contradict_legs_are_found(lifter, part):
+    _, pixels = photographed(walking(61)[::2], np.random.default_rng(8), noise=0.01)
+    wrong = exchange(pixels, part)
+    np.testing.assert_array_equal(exchange(wrong, part), pixels)
+    assert (wrong != pixels).any(-1).sum(1).tolist() == [6] * len(pixels)
+    found, fine = lifter.swapped(wrong)[0], lifter.swapped(pixels)[0]
+    assert found.mean() > 0.6  # from the side both fit
+    assert fine.mean() < 0.04
+
+
+def test_a_person_exchanged_as_a_whole_is_the_mirrored_one_who_faces_away(lifter):
+    """Nothing in the labels tells: neither is flagged, and at eye level both fit alike."""
+    angles = np.stack([np.linspace(0, 6, 20), np.zeros(20), np.zeros(20)], 1).astype(np.float32)
+    pixels = (see(walking(61)[:20], angles)[..., :2] * 130 + 200).astype(np.float32)
+    assert not lifter.swapped(pixels[:, LCR13.flip])[0].any()
+    one, other = (lifter.lift(p, 1, 0.0).error for p in (pixels, pixels[:, LCR13.flip]))
+    assert abs(one.mean() - other.mean()) < 0.3 * one.mean()
+
+
+def test_arms_alone_contradict_nothing(lifter):
+    _, pixels = photographed(walking(61)[::6], np.random.default_rng(9), noise=0.01)
+    pixels[:, LCR13.indices(*(f"{side}_{joint}" for side in ("left", "right") for joint in LEGS))] = np.nan
+    assert not lifter.swapped(exchange(pixels, ARMS))[0].any()

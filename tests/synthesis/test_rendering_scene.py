@@ -1,6 +1,7 @@
 """Whole scenes: exact labels, the same for every process, resumable, split without overlap."""
 
 import json
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -199,3 +200,14 @@ def test_the_trainer_gets_the_same_people_without_a_file(assets, scenes):
         np.testing.assert_array_equal(person.joints3d, known.joints3d)
         np.testing.assert_array_equal(person.visible == 1, known.states == JointState.VISIBLE)
         assert person.labelled.all()
+
+
+def test_the_device_says_how_not_what(inputs, tmp_path, monkeypatch):
+    """A folder begun with one device goes on with another; a device that is not here is said before anything else."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(inputs / "cache"))
+    given = inputs / "library.npz", inputs / "backgrounds", inputs / "textures"
+    with pytest.raises(InputError, match="found the device 'cuda:99', wanted one of auto, cpu"):
+        render(*given, tmp_path / "no", 1, bodies=2, options=replace(SMALL, device="cuda:99"))
+    assert not (tmp_path / "no").exists()
+    render(*given, tmp_path / "out", 1, bodies=2, options=replace(SMALL, device="cpu"))
+    assert render(*given, tmp_path / "out", 2, bodies=2, options=replace(SMALL, device="auto")).rendered == 1

@@ -68,6 +68,8 @@ class Lift:
     """3D guesses of a network (npz), for those whose labels they meet."""
     prefer: Literal["match", "teacher"] = "match"
     """Whose 3D counts for people that both know."""
+    fix_swapped: bool = False
+    """Exchange left and right labels of arms or legs where they contradict each other; else such people are flagged."""
     seed: _Count = 0
     """Start of all random numbers."""
     images: _MaybeDir = None
@@ -86,8 +88,9 @@ class Lift:
         neighbours = plain.neighbours if self.neighbours is None else self.neighbours
         max_error = plain.max_error if self.max_error is None else self.max_error
         options = LiftOptions(
-            ViewOptions(self.views), neighbours=neighbours, max_error=max_error, prefer=self.prefer, seed=self.seed
-        )
+            ViewOptions(self.views), neighbours=neighbours, max_error=max_error, prefer=self.prefer,
+            fix_swapped=self.fix_swapped, seed=self.seed,
+        )  # fmt: skip
         print(lift_annotations(self.annotations, self.library, self.out, options, self.teacher).line())
         if self.images is not None:
             _preview(self.out, self.images, self.preview, self.seed, self.out.with_suffix(".preview.jpg"))
@@ -158,6 +161,8 @@ class Render:
     """Fewest and most people in a picture."""
     split: Literal["all", "train", "test"] = "all"
     """`train` and `test` share no body, clip, background or texture."""
+    device: str = "auto"
+    """What draws: cpu, cuda:0 ...; auto takes the first GPU if there is one."""
     maps: bool = False
     """Also write depth (16-bit PNG, millimetres), body parts and person masks."""
 
@@ -167,7 +172,7 @@ class Render:
         from anchorpose.synthesis.rendering.scene import RenderOptions
 
         made = self.pictures
-        options = RenderOptions(width=self.size, height=self.size, people=self.people)
+        options = RenderOptions(width=self.size, height=self.size, people=self.people, device=self.device)
         report = render(made.library, self.backgrounds, self.textures, made.out, made.count, made.seed, self.split,
                         options=options, maps=self.maps, processes=made.processes)  # fmt: skip
         new = f"{report.rendered} of them new with {report.people} people"

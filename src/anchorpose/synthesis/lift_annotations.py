@@ -2,7 +2,9 @@
 
 A lifted annotation gains, in `LCR13` order: `joints3d` 13 x [x, y, z] metres, camera axes, relative to the body centre;
 `joints2d` 13 x [x, y] pixels, labelled joints as they were and the others from the match; `lift_error` metres;
-`lift_pose` the library's row; `lift_source` "match" or "teacher". Everything else stays as it was.
+`lift_pose` the library's row; `lift_source` "match" or "teacher". Where the left and right labels of arms and legs
+contradict each other (`PoseLifter.swapped`), also where nothing is lifted, it gains `swapped` true. Everything else
+stays as it was, but for the `keypoints` that `fix_swapped` exchanges.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from anchorpose.evaluation.annotations import load_annotations
 from anchorpose.evaluation.pose3d import average, mpjpe, pa_mpjpe
 from anchorpose.io.files import write_json
 from anchorpose.synthesis.library import PoseLibrary
-from anchorpose.synthesis.lifting import FOLLOW, NEIGHBOURS, Lifted, PoseLifter
+from anchorpose.synthesis.lifting import ARMS, FOLLOW, LEGS, NEIGHBOURS, Lifted, PoseLifter, exchange
 from anchorpose.synthesis.views import ViewOptions
 
 Floats = NDArray[np.float32]
@@ -46,6 +48,8 @@ class LiftOptions:
         max_error: metres; people whose match is worse are left without 3D.
         prefer: whose 3D a person gets that both know, the `match`'s or the `teacher`'s. On rendered people, whose 3D
             is exact, the match is nearer even where the teacher meets the labels (docs/data.md).
+        fix_swapped: exchange left and right of the arms or the legs, whichever fits better, before lifting people whose
+            labels look swapped; else they are only flagged.
         seed: of the cameras' angles.
     """
 
@@ -55,6 +59,7 @@ class LiftOptions:
     min_joints: int = MIN_JOINTS
     max_error: float = MAX_ERROR
     prefer: Literal["match", "teacher"] = "match"
+    fix_swapped: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -72,6 +77,7 @@ class LiftReport:
         people: those with a label; lifted = matched + taught; too_few = fewer than `min_joints`; too_far = dropped.
         median_error: metres, of all people with enough joints, also the dropped; NaN where nobody has.
         projections: 2D poses that were searched.
+        swapped: people whose left and right labels look swapped in part.
     """
 
     out: Path
@@ -82,13 +88,15 @@ class LiftReport:
     too_far: int
     median_error: float
     projections: int
+    swapped: int = 0
 
     def line(self) -> str:
         """What a user wants to read of it."""
         return (
             f"{self.out}: of {self.people} people with labels {self.matched} matched among {self.projections} "
             f"projections (median error {1000 * self.median_error:.0f} mm), {self.taught} by the teacher, "
-            f"{self.too_few} with too few joints, {self.too_far} too far from every pose"
+            f"{self.too_few} with too few joints, {self.too_far} too far from every pose, {self.swapped} with "
+            "left and right labels that look swapped"
         )
 
 
@@ -131,6 +139,14 @@ def lift_annotations(
     asked = {id(a) for a, j in people if _count(j) >= options.min_joints
              and (options.prefer == "match" or a["id"] not in taught)}  # fmt: skip
     lifter = PoseLifter(PoseLibrary.load(library).joints3d, options.views, options.seed)
+    skeletons = _skeletons(data)
+    swapped = _flag_swapped([p for p in people if id(p[0]) in asked], lifter)
+    for annotation, legs in swapped:
+        annotation["swapped"] = True
+        if options.fix_swapped:
+            _exchange(annotation, skeletons[annotation["category_id"]], LEGS if legs else ARMS)
+    if options.fix_swapped:
+        people = _people(data)
     errors: list[float] = []
     matched: set[int] = set()
     for annotation, lifted in _matches([p for p in people if id(p[0]) in asked], lifter, options):
@@ -149,7 +165,7 @@ def lift_annotations(
     too_far = sum(id(a) in asked for a in left)
     median = float(np.median(errors)) if errors else float("nan")
     return LiftReport(Path(out), len(people), len(matched), len(rest) - len(left), len(left) - too_far, too_far, median,
-                      len(lifter))  # fmt: skip
+                      len(lifter), len(swapped))  # fmt: skip
 
 
 def lifting_errors(annotations: Path, library: Path, options: LiftOptions = LiftOptions()) -> LiftingErrors:
@@ -185,8 +201,16 @@ def _labelled(path: Path) -> tuple[dict[str, Any], list[tuple[Annotation, Floats
     """The file as it is, and its annotations that have a labelled joint of LCR13 with those joints (13, 2)."""
     load_annotations(path)  # says what is wrong with the file
     data = json.loads(Path(path).read_text())
-    skeletons = {c["id"]: Skeleton(c["name"], tuple(c["keypoints"])) for c in data["categories"] if c.get("keypoints")}
-    people = []
+    return data, _people(data)
+
+
+def _skeletons(data: dict[str, Any]) -> dict[int, Skeleton]:
+    return {c["id"]: Skeleton(c["name"], tuple(c["keypoints"])) for c in data["categories"] if c.get("keypoints")}
+
+
+def _people(data: dict[str, Any]) -> list[tuple[Annotation, Floats]]:
+    """Annotations that have a labelled joint of LCR13, with those joints (13, 2)."""
+    skeletons, people = _skeletons(data), []
     for annotation in data["annotations"]:
         skeleton = skeletons.get(annotation.get("category_id"))
         if skeleton is None or annotation.get("iscrowd") or not annotation.get("keypoints"):
@@ -196,7 +220,24 @@ def _labelled(path: Path) -> tuple[dict[str, Any], list[tuple[Annotation, Floats
         labelled = joints[:, 2:] > 0
         if labelled.any():
             people.append((annotation, np.where(labelled, joints[:, :2], np.nan).astype(np.float32)))
-    return data, people
+    return people
+
+
+def _flag_swapped(people: list[tuple[Annotation, Floats]], lifter: PoseLifter) -> list[tuple[Annotation, bool]]:
+    """The annotations whose labels contradict each other, and whether their legs fit better exchanged."""
+    found = []
+    people = sorted(people, key=lambda person: np.isnan(person[1][:, 0]).tobytes())
+    for start in tqdm(range(0, len(people), _BATCH), desc="left and right", unit="batch", disable=None):
+        batch = people[start : start + _BATCH]
+        swapped, legs = lifter.swapped(np.stack([joints for _, joints in batch]))
+        found += [(batch[i][0], bool(legs[i])) for i in np.flatnonzero(swapped)]
+    return found
+
+
+def _exchange(annotation: Annotation, skeleton: Skeleton, part: tuple[str, ...]) -> None:
+    """Left and right keypoints of a part of the body change places, with their visibility."""
+    keypoints = np.array(annotation["keypoints"], dtype=object).reshape(-1, 3)
+    annotation["keypoints"] = exchange(keypoints, part, skeleton).ravel().tolist()
 
 
 def _matches(

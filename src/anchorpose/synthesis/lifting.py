@@ -15,16 +15,19 @@ from numpy.typing import NDArray
 
 from anchorpose.core.errors import InputError
 from anchorpose.core.poses import body_centre
-from anchorpose.core.skeleton import LCR13
-from anchorpose.synthesis.nearest import ShapeIndex
-from anchorpose.synthesis.views import ViewOptions, mirror_poses, see, view_angles
+from anchorpose.core.skeleton import LCR13, Skeleton, base_name
+from anchorpose.synthesis.nearest import ProjectionIndex
+from anchorpose.synthesis.views import ViewOptions, mirror_poses, see, turns, view_angles
 
 Floats = NDArray[np.float32]
 NEIGHBOURS = 20
 """Averaged by default: on actions that the library lacks, MPJPE falls from 107 mm (the best match) to 87 mm."""
 FOLLOW = 0.5
+SWAP_FACTOR = 0.75
+"""Labels count as swapped where exchanging them brings the error of the best match below this share."""
+ARMS, LEGS = ("shoulder", "elbow", "wrist"), ("hip", "knee", "ankle")
+_VIEW_SETS = 32  # different sets of cameras, dealt out to the poses in turn
 _SHARPNESS = 0.015  # metres by which a neighbour may fit worse than the best before its weight falls to exp(-1/2)
-_POSES_AT_ONCE = 1024
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,8 @@ class PoseLifter:
         self.library_size = len(poses)
         self._views = views.views
         self._poses = np.concatenate([poses, mirror_poses(poses)]) if views.mirror else poses
-        angles = view_angles(len(self._poses), views, rng)
-        self._angles = angles.reshape(-1, 3)
-        shapes = np.empty((len(self._angles), len(LCR13), 2), np.float32)
-        for start in range(0, len(self._angles), _POSES_AT_ONCE):
-            rows = np.arange(start, min(start + _POSES_AT_ONCE, len(self._angles)))
-            shapes[rows] = self.seen(rows)[..., :2]
-        self._index = ShapeIndex(shapes, rng)
+        self._angles = view_angles(min(len(self._poses), _VIEW_SETS), views, rng)
+        self._index = ProjectionIndex(self._poses, turns(self._angles))
 
     def __len__(self) -> int:
         return len(self._index)
@@ -116,13 +114,42 @@ class PoseLifter:
         return Lifted(
             (joints3d - body_centre(joints3d)[:, None]).astype(np.float32),
             np.where(np.isnan(queries), completed, queries).astype(np.float32), error.astype(np.float32),
-            pose % self.library_size, pose >= self.library_size, self._angles[rows[:, 0]],
+            pose % self.library_size, pose >= self.library_size, self._angles_of(rows[:, 0]),
         )  # fmt: skip
+
+    def swapped(self, joints2d: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether the left and right labels of arms and legs contradict each other, by the best match's error.
+
+        Only that can be seen: under orthography the labels of a whole person, left and right exchanged, are exactly
+        those of the mirrored person who faces the other way, so all of them wrong fits as well as all of them right.
+
+        Args:
+            joints2d: as in `lift`.
+
+        Returns:
+            swapped (n,), and legs (n,): whether it is the legs that fit better exchanged (else the arms). Which of the
+            two is wrong is hardly better than a guess, for the same reason.
+        """
+        arms, legs = exchange(joints2d, ARMS), exchange(joints2d, LEGS)
+        kinds = np.stack([joints2d, joints2d[:, LCR13.flip], arms, legs])
+        best = np.stack([self.lift(kind, 1, 0.0).error for kind in kinds])
+        return best[2:].min(0) < SWAP_FACTOR * best[:2].min(0), best[3] < best[2]
 
     def seen(self, rows: NDArray[np.int64]) -> Floats:
         """(...) rows of the projections -> (..., 13, 3) their poses in camera axes, metres."""
         flat = rows.ravel()
-        return see(self._poses[flat // self._views], self._angles[flat]).reshape(*rows.shape, len(LCR13), 3)
+        return see(self._poses[flat // self._views], self._angles_of(flat)).reshape(*rows.shape, len(LCR13), 3)
+
+    def _angles_of(self, rows: NDArray[np.int64]) -> Floats:
+        pose, view = np.divmod(rows, self._views)
+        return np.asarray(self._angles[pose % len(self._angles), view])
+
+
+def exchange(joints: Floats, part: tuple[str, ...], skeleton: Skeleton = LCR13) -> Floats:
+    """(..., J, c) with left and right exchanged for the joints of these base names."""
+    order = np.array([o if base_name(j) in part else i
+                      for i, (j, o) in enumerate(zip(skeleton.joints, skeleton.flip, strict=True))])  # fmt: skip
+    return np.asarray(joints[..., order, :])
 
 
 def fit(shape: Floats, joints2d: Floats) -> tuple[Floats, Floats, Floats]:

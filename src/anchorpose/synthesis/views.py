@@ -61,6 +61,13 @@ def view_angles(poses: int, options: ViewOptions, rng: np.random.Generator) -> F
     return np.stack([yaw, pitch, most * rng.uniform(-1, 1, shape)], axis=-1).astype(np.float32)
 
 
+def turns(angles: Floats) -> Floats:
+    """(..., 3) radians, `yaw, pitch, roll` as from `view_angles` -> (..., 3, 3) into the cameras' axes."""
+    flat = angles[..., ::-1].reshape(-1, 3).astype(np.float64)
+    matrices = Rotation.from_euler("ZXY", flat).as_matrix().astype(np.float32)
+    return np.asarray(matrices.reshape(*angles.shape, 3))
+
+
 def see(joints3d: Floats, angles: Floats) -> Floats:
     """Poses in the axes of cameras that look at them.
 
@@ -71,5 +78,4 @@ def see(joints3d: Floats, angles: Floats) -> Floats:
     Returns:
         (n, J, 3) metres, camera axes; dropping z projects orthographically.
     """
-    turn = Rotation.from_euler("ZXY", angles[:, ::-1].astype(np.float64)).as_matrix().astype(np.float32)
-    return np.asarray(joints3d @ np.swapaxes(turn, 1, 2))
+    return np.asarray(joints3d @ np.swapaxes(turns(angles), 1, 2))

@@ -47,7 +47,7 @@ class Assets:
     @classmethod
     def load(
         cls, library: PoseLibrary, backgrounds: Path, textures: Path, split: Split = "all", bodies: int = 120,
-        cache: Path | None = None,
+        cache: Path | None = None, device: str = "cpu",
     ) -> Assets:  # fmt: skip
         """Choose the part of everything that belongs to a split.
 
@@ -57,6 +57,7 @@ class Assets:
             split: 'train' and 'test' share no body, clip, background or texture; 'all' takes everything.
             bodies: size of the pool of bodies.
             cache: folder that keeps the pool; None takes the user's.
+            device: of torch, for a pool that has to be built.
 
         Raises:
             InputError: no pose, background or texture is left; Anny is missing.
@@ -66,7 +67,7 @@ class Assets:
         kept = np.flatnonzero(whole & own[library.source_index])
         if not len(kept):
             raise InputError(f"found no whole pose for the split {split!r} among {len(library)}; use a larger library")
-        pool = BodyPool.load_or_build(bodies, _BODY_SEEDS[split], cache)
+        pool = BodyPool.load_or_build(bodies, _BODY_SEEDS[split], cache, device)
         return cls(
             pool, Chart.of(pool), library.joints3d[kept],
             tuple(library.sources[i] for i in library.source_index[kept]),

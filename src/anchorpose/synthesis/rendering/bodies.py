@@ -59,20 +59,26 @@ class BodyPool:
         return len(self.vertices)
 
     @classmethod
-    def build(cls, count: int, seed: int) -> BodyPool:
+    def build(cls, count: int, seed: int, device: str = "cpu") -> BodyPool:
         """Draw `count` people from Anny's own distribution of shapes (needs the [synthesis] extra; minutes at first).
 
+        Shapes are drawn on the CPU, the same for every device; the bodies differ by rounding.
+
+        Args:
+            count, seed: how many people, and of what chance.
+            device: where torch computes the bodies, "cpu" or "cuda:0" ...
+
         Raises:
-            InputError: Anny is not installed.
+            InputError: Anny is not installed, or torch has no such device.
         """
-        return _build(count, seed)
+        return _build(count, seed, device)
 
     @classmethod
-    def load_or_build(cls, count: int, seed: int, folder: Path | None = None) -> BodyPool:
+    def load_or_build(cls, count: int, seed: int, folder: Path | None = None, device: str = "cpu") -> BodyPool:
         """The pool of this count and seed from `folder`, built and kept there when it is missing.
 
         Args:
-            count, seed: as in `build`.
+            count, seed, device: as in `build`.
             folder: None takes anchorpose's folder in the user's cache ($XDG_CACHE_HOME or ~/.cache).
         """
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "anchorpose"
@@ -80,7 +86,7 @@ class BodyPool:
         path = folder / f"bodies-{count}-{seed}.npz"
         if path.is_file():
             return cls.load(path)
-        pool = cls.build(count, seed)
+        pool = cls.build(count, seed, device)
         folder.mkdir(parents=True, exist_ok=True)
         pool.save(path)
         return pool
@@ -152,7 +158,7 @@ def skin_vertices(vertices: Floats, skin: sparse.csr_array, motions: Floats) -> 
     return np.asarray(np.einsum("vij,vj->vi", blended[..., :3], vertices) + blended[..., 3], np.float32)
 
 
-def _build(count: int, seed: int) -> BodyPool:
+def _build(count: int, seed: int, device: str) -> BodyPool:
     try:
         import anny
         import torch
@@ -160,11 +166,20 @@ def _build(count: int, seed: int) -> BodyPool:
         raise InputError("found no Anny, wanted the body model; pip install 'anchorpose[synthesis]'") from None
     model = anny.Anny(local_changes="default", skinning_method="lbs").to(dtype=torch.float32)
     years, phenotypes = _people(model, count, seed)
-    stand = torch.eye(4)[None, None].repeat(1, model.bone_count, 1, 1)
+    try:
+        model = model.to(device=device)
+    except (RuntimeError, AssertionError) as error:  # what torch raises depends on how it was built
+        reason = str(error).splitlines()[0]
+        raise InputError(f"found no torch device {device!r} ({reason}), wanted one for the bodies; give cpu") from None
+    phenotypes = {name: values.to(device) for name, values in phenotypes.items()}
+    stand = torch.eye(4, device=device)[None, None].repeat(1, model.bone_count, 1, 1)
     rest = [model(pose_parameters=stand, phenotype_kwargs={k: v[i : i + 1] for k, v in phenotypes.items()})
             for i in range(count)]  # fmt: skip
-    average = model(pose_parameters=stand, phenotype_kwargs={k: torch.full((1,), 0.5) for k in model.phenotype_labels})
+    middle = torch.full((1,), 0.5, device=device)
+    average = model(pose_parameters=stand, phenotype_kwargs=dict.fromkeys(model.phenotype_labels, middle))
     canonical = _to_library(average["rest_vertices"])[0]
+    model = model.to(device="cpu")  # what is left is read, not computed
+    phenotypes = {name: values.cpu() for name, values in phenotypes.items()}
     corners = model.face_texture_coordinate_indices
     return BodyPool(
         np.concatenate([_to_library(r["rest_vertices"]) for r in rest]),
@@ -198,7 +213,7 @@ def _people(model: Any, count: int, seed: int) -> tuple[Any, dict[str, Any]]:
 
 
 def _to_library(points: Any) -> Floats:
-    return np.asarray(points.numpy() @ _ANNY_TO_LIBRARY.T, np.float32)
+    return np.asarray(points.cpu().numpy() @ _ANNY_TO_LIBRARY.T, np.float32)
 
 
 def _regressor(model: Any, canonical: Floats) -> Floats:

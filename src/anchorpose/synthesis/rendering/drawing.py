@@ -65,9 +65,9 @@ class Maps:
     owners: NDArray[np.uint8]
 
 
-def draw_maps(stage: Stage, camera: Camera) -> Maps:
-    """Depth, parts and owners at the pixels' centres."""
-    seen = rasterize(stage.vertices, stage.faces, camera)
+def draw_maps(stage: Stage, camera: Camera, device: str = "cpu") -> Maps:
+    """Depth, parts and owners at the pixels' centres; `device` as in `rasterize`."""
+    seen = rasterize(stage.vertices, stage.faces, camera, device)
     mesh = stage.mesh_of(seen.triangles)
     owners = np.where(mesh < 0, 0, np.where(mesh < len(stage.figures), mesh + 1, OBJECT)).astype(np.uint8)
     parts = [f.parts for f in stage.figures] + [np.full(len(t.faces), Part.NONE, np.uint8) for t in stage.things]
@@ -76,21 +76,22 @@ def draw_maps(stage: Stage, camera: Camera) -> Maps:
 
 
 def draw_colours(
-    stage: Stage, camera: Camera, background: NDArray[np.uint8], ground: Floats, shadows: Shadows, textures: Textures
-) -> Floats:
+    stage: Stage, camera: Camera, background: NDArray[np.uint8], ground: Floats, shadows: Shadows, textures: Textures,
+    device: str = "cpu",
+) -> Floats:  # fmt: skip
     """The picture, anti-aliased.
 
     Args:
         stage, camera: what is drawn and from where.
         background: (h, w, 3) uint8 BGR.
         ground: (h, w, 3) metres, where each pixel's ray meets the ground; NaN where it does not.
-        shadows: the light. textures: pictures of cloth.
+        shadows: the light. textures: pictures of cloth. device: as in `rasterize`.
 
     Returns:
         (h, w, 3) sRGB 0..255, BGR.
     """
     fine = camera.scaled(camera.width * SUPERSAMPLING, camera.height * SUPERSAMPLING)
-    seen = rasterize(stage.vertices, stage.faces, fine)
+    seen = rasterize(stage.vertices, stage.faces, fine, device)
     mask = seen.triangles >= 0
     linear = _lit(stage, seen, mask, fine, shadows, textures)
     layer = np.zeros((fine.height, fine.width, 4), np.float32)

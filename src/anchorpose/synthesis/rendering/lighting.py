@@ -51,8 +51,10 @@ class ShadowMap:
     depth: Floats
 
     @classmethod
-    def of(cls, vertices: Floats, faces: NDArray[np.int32], direction: Floats, resolution: int) -> ShadowMap:
-        """Draw the mesh from a light in this direction."""
+    def of(
+        cls, vertices: Floats, faces: NDArray[np.int32], direction: Floats, resolution: int, device: str = "cpu"
+    ) -> ShadowMap:  # fmt: skip
+        """Draw the mesh from a light in this direction; `device` as in `rasterize`."""
         along = -direction / np.linalg.norm(direction)
         across = np.cross(along, [1, 0, 0] if abs(along[0]) < 0.9 else [0, 1, 0])
         across /= np.linalg.norm(across)
@@ -63,7 +65,7 @@ class ShadowMap:
         screen = (seen - origin) / size
         # the rasteriser keeps the largest third coordinate: 2 - depth is linear and positive
         placed = np.column_stack([screen[:, :2] * resolution, 2 - screen[:, 2]])
-        nearest = 2 - 1 / rasterize_screen(placed, faces, resolution, resolution).depth
+        nearest = 2 - 1 / rasterize_screen(placed, faces, resolution, resolution, device).depth
         depth = np.where(nearest < 2, nearest * size, np.inf).astype(np.float32)
         return cls(axes, origin, size, depth)
 
@@ -119,13 +121,15 @@ class Shadows:
     sky: tuple[ShadowMap, ...]
 
     @classmethod
-    def of(cls, vertices: Floats, faces: NDArray[np.int32], light: Light, rng: np.random.Generator) -> Shadows:
-        """Draw the maps; `rng` chooses where the sky is sampled."""
+    def of(
+        cls, vertices: Floats, faces: NDArray[np.int32], light: Light, rng: np.random.Generator, device: str = "cpu"
+    ) -> Shadows:  # fmt: skip
+        """Draw the maps; `rng` chooses where the sky is sampled, `device` as in `rasterize`."""
         directions = rng.normal(size=(_SKY_SAMPLES, 3))
         directions /= np.linalg.norm(directions, axis=1, keepdims=True)
         directions += light.up * (1.15 - np.minimum(directions @ light.up, 0)[:, None])
-        sky = tuple(ShadowMap.of(vertices, faces, d.astype(np.float32), 192) for d in directions)
-        return cls(light, ShadowMap.of(vertices, faces, light.direction, 640), sky)
+        sky = tuple(ShadowMap.of(vertices, faces, d.astype(np.float32), 192, device) for d in directions)
+        return cls(light, ShadowMap.of(vertices, faces, light.direction, 640, device), sky)
 
     def sky_share(self, points: Floats) -> Floats:
         """(p,) share of the sky that (p, 3) points see."""

@@ -1,4 +1,4 @@
-"""A z-buffer rasteriser on warp's CPU kernels: triangles in, for each pixel the triangle seen and its depth.
+"""A z-buffer rasteriser of warp kernels (CPU or CUDA): triangles in, for each pixel the triangle seen and its depth.
 
 It knows nothing of bodies. A pixel is sampled at its centre, (column + 0.5, row + 0.5) in pixels from the top-left
 corner. Triangles show both sides. Depth is interpolated perspective-correctly (1/z is linear in the image).
@@ -37,13 +37,14 @@ class Fragments:
         return np.asarray(mixed, np.float32)
 
 
-def rasterize(vertices: Floats, faces: NDArray[np.int32], camera: Camera) -> Fragments:
+def rasterize(vertices: Floats, faces: NDArray[np.int32], camera: Camera, device: str = "cpu") -> Fragments:
     """Draw a mesh.
 
     Args:
         vertices: (v, 3) metres in the camera frame.
         faces: (f, 3) corners of the triangles.
         camera: intrinsics; its width and height are the picture's.
+        device: "cpu", or a CUDA device as `choose_device` names it; buffers live there, the picture comes back once.
 
     Raises:
         InputError: warp is not installed.
@@ -53,16 +54,18 @@ def rasterize(vertices: Floats, faces: NDArray[np.int32], camera: Camera) -> Fra
     screen[:, 0] = vertices[:, 0] / safe * camera.fx + camera.cx
     screen[:, 1] = vertices[:, 1] / safe * camera.fy + camera.cy
     screen[:, 2] = np.where(vertices[:, 2] < NEAR, -1, 1 / safe)
-    return rasterize_screen(screen, faces, camera.width, camera.height)
+    return rasterize_screen(screen, faces, camera.width, camera.height, device)
 
 
-def rasterize_screen(screen: Floats, faces: NDArray[np.int32], width: int, height: int) -> Fragments:
+def rasterize_screen(
+    screen: Floats, faces: NDArray[np.int32], width: int, height: int, device: str = "cpu"
+) -> Fragments:  # fmt: skip
     """Draw triangles given in the picture: (v, 3) of x pixels, y pixels, 1 / depth (not positive: left out)."""
     warp, nearest, resolve = _kernels()
     if not len(faces):
         empty = np.full((height, width), -1, np.int32)
         return Fragments(empty, np.full((height, width), np.inf, np.float32), np.zeros((height, width, 3), np.float32))
-    with warp.ScopedDevice("cpu"):  # pictures are small: they are drawn before a GPU has got them
+    with warp.ScopedDevice(device):
         points = warp.array(np.ascontiguousarray(screen, np.float32), dtype=warp.vec3)
         corners = warp.array(np.ascontiguousarray(faces, np.int32).ravel(), dtype=warp.int32)
         # the larger 1 / depth is nearer; 0 is the background
@@ -74,6 +77,24 @@ def rasterize_screen(screen: Floats, faces: NDArray[np.int32], width: int, heigh
         warp.launch(resolve, dim=height * width, inputs=[points, corners, keys, width, triangles, depth, weights])
     shape = (height, width)
     return Fragments(triangles.numpy().reshape(shape), depth.numpy().reshape(shape), weights.numpy().reshape(*shape, 3))
+
+
+def choose_device(name: str) -> str:
+    """The device that draws: warp's name of it ("cpu", "cuda:0"), which torch knows too.
+
+    Args:
+        name: "cpu", a CUDA device as warp calls it, or "auto": the first CUDA device that warp reports, else the CPU.
+
+    Raises:
+        InputError: there is no such device here, or warp is not installed.
+    """
+    warp, _, _ = _kernels()
+    gpus = [str(device.alias) for device in warp.get_cuda_devices()]
+    known = {"auto": (*gpus, "cpu")[0], "cpu": "cpu"} | {gpu: gpu for gpu in gpus}
+    if name not in known:
+        raise InputError(f"found the device {name!r}, wanted one of {', '.join(known)}; warp reports "
+                         f"{len(gpus)} CUDA devices here")  # fmt: skip
+    return known[name]
 
 
 @cache

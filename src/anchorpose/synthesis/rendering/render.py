@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from anchorpose.core.errors import InputError
 from anchorpose.io.files import atomic_write
 from anchorpose.synthesis.library import PoseLibrary
 from anchorpose.synthesis.rendering.assets import Assets, Split
-from anchorpose.synthesis.rendering.rasterizer import rasterize
+from anchorpose.synthesis.rendering.rasterizer import choose_device, rasterize
 from anchorpose.synthesis.rendering.scene import RenderedScene, RenderOptions, render_scene
 from anchorpose.synthesis.scenes import Scene, SceneWriter
 
@@ -60,13 +60,15 @@ def render(
         processes: how many work.
 
     Raises:
-        InputError: wrong inputs, or `out` holds scenes of other settings.
+        InputError: wrong inputs, a device that is not here, or `out` holds scenes of other settings.
     """
     if count < 1 or processes < 1:
         raise InputError(f"found {count} images and {processes} processes, wanted at least 1 of each")
     options = options or RenderOptions()
-    assets = Assets.load(PoseLibrary.load(library), backgrounds, textures, split, bodies)
-    header = {"kind": "rendered", "seed": seed, "split": split, "bodies": bodies, "options": asdict(options),
+    options = replace(options, device=choose_device(options.device))
+    assets = Assets.load(PoseLibrary.load(library), backgrounds, textures, split, bodies, device=options.device)
+    drawn = {name: value for name, value in asdict(options).items() if name != "device"}  # says how, not what
+    header = {"kind": "rendered", "seed": seed, "split": split, "bodies": bodies, "options": drawn,
               "library": library.name, "poses": len(assets.poses)}  # fmt: skip
     writer = SceneWriter(out, header)
     missing = [i for i in range(count) if i not in writer.done]
@@ -102,7 +104,7 @@ def _rendered(
             yield from _chunk(assets, [index], seed, options, maps)
         return
     # the kernels are compiled here, so that the processes find them
-    rasterize(np.ones((3, 3), np.float32), np.zeros((1, 3), np.int32), Camera.from_fov(8, 8))
+    rasterize(np.ones((3, 3), np.float32), np.zeros((1, 3), np.int32), Camera.from_fov(8, 8), options.device)
     chunks = [indices[i : i + _CHUNK] for i in range(0, len(indices), _CHUNK)]
     with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
         # only a few chunks are on their way at a time: each takes the assets along

@@ -21,6 +21,7 @@ from anchorpose.synthesis.rendering.figures import Figure, make_figure
 from anchorpose.synthesis.rendering.lighting import Shadows, draw_light
 from anchorpose.synthesis.rendering.objects import Thing, make_thing
 from anchorpose.synthesis.rendering.placement import Viewpoint, draw_viewpoint, place
+from anchorpose.synthesis.rendering.rasterizer import choose_device
 from anchorpose.synthesis.rendering.visibility import joint_visibility
 from anchorpose.synthesis.scenes import Scene, ScenePerson
 
@@ -43,6 +44,8 @@ class RenderOptions:
         close: share of scenes taken from nearby (1.2 to 2.5 m).
         together: share of scenes whose people stand close to each other.
         objects: share of scenes with something in front of somebody.
+        device: what draws, see `rasterizer.choose_device`. The CPU unless given, because the worker processes of a
+            trainer are forked, and a fork cannot start CUDA.
     """
 
     width: int = 384
@@ -54,6 +57,7 @@ class RenderOptions:
     close: float = 0.2
     together: float = 0.5
     objects: float = 0.4
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if not 1 <= self.people[0] <= self.people[1] <= 20:
@@ -92,9 +96,10 @@ def render_scene(assets: Assets, index: int, seed: int, options: RenderOptions |
     """Draw scene number `index`; the same for the same assets, index, seed and options, in any process.
 
     Raises:
-        InputError: a picture cannot be read, or the options leave no room for anybody.
+        InputError: a picture cannot be read, or the options leave no room for anybody, or the device is not here.
     """
     options = options or RenderOptions()
+    device = choose_device(options.device)
     rng = np.random.default_rng([seed, index])
     camera = Camera.from_fov(options.width, options.height, float(rng.uniform(*options.fov)))
     path = assets.backgrounds[rng.integers(len(assets.backgrounds))]
@@ -102,14 +107,14 @@ def render_scene(assets: Assets, index: int, seed: int, options: RenderOptions |
     for _ in range(_SCENE_TRIES):
         view, actors = _cast(assets, camera, options, rng)
         things = _things(view, [a.figure for a in actors], options, rng)
-        actors, stage, maps = _without_unseen(actors, things, camera)
+        actors, stage, maps = _without_unseen(actors, things, camera, device)
         if actors:
             break
     else:
         raise InputError(f"found no place for anybody in scene {index}; widen the range of distances or the picture")
     light = draw_light(background, view.up, rng)
-    shadows = Shadows.of(stage.vertices, stage.faces, light, rng)
-    drawn = draw_colours(stage, camera, background, view.ground(), shadows, assets.texture)
+    shadows = Shadows.of(stage.vertices, stage.faces, light, rng, device)
+    drawn = draw_colours(stage, camera, background, view.ground(), shadows, assets.texture, device)
     people = tuple(_person(assets, actor, number, camera, maps) for number, actor in enumerate(actors, 1))
     scene = Scene(develop(drawn, rng), people, camera, {"background": path.name})
     return RenderedScene(scene, maps.depth, maps.parts, maps.owners)
@@ -173,12 +178,12 @@ def _things(
 
 
 def _without_unseen(
-    actors: list[_Actor], things: tuple[Thing, ...], camera: Camera
+    actors: list[_Actor], things: tuple[Thing, ...], camera: Camera, device: str
 ) -> tuple[list[_Actor], Stage, Maps]:
     """Take out people of whom too little is seen, until all that are left can be labelled."""
     while True:
         stage = Stage.of(tuple(a.figure for a in actors), things)
-        maps = draw_maps(stage, camera)
+        maps = draw_maps(stage, camera, device)
         seen = [_visible_count(a.figure, number, camera, maps) for number, a in enumerate(actors, 1)]
         kept = [a for a, count in zip(actors, seen, strict=True) if count >= _FEWEST_SEEN]
         if len(kept) == len(actors):
