@@ -118,8 +118,7 @@ def draw_scene3d(poses: Poses, width: int, height: int, yaw: float = 30.0, pitch
     canvas = np.empty((height, width, 3), np.uint8)
     canvas[:] = _PAPER
     letters = float(np.clip(min(width, height) / 48, 7, 40))
-    joints = poses.joints3d_camera.astype(np.float64)
-    placed = [i for i in range(len(poses)) if np.isfinite(joints[i]).all(-1).any()]
+    joints, placed = _placed(poses)
     if not placed:
         _say_empty(canvas, len(poses) > 0, letters)
         _gizmo(canvas, view_rotation(yaw, pitch), letters)
@@ -131,15 +130,34 @@ def draw_scene3d(poses: Poses, width: int, height: int, yaw: float = 30.0, pitch
     ground = float(people[:, 1].max())
     floor = people * [1, 0, 1] + [0, ground, 0]
     view = fit_view(np.concatenate([people, floor, *([frustum] if with_camera else [])]), width, height, yaw, pitch)
-    square = _draw_grid(canvas, view, np.concatenate([people, frustum[:1]]) if with_camera else people, ground)
-    for i in placed:
-        _draw_shadow(canvas, view, poses, joints[i], ground)
-    _paint(canvas, view, poses, joints, placed)
+    square = draw_grid(canvas, view, np.concatenate([people, frustum[:1]]) if with_camera else people, ground)
+    draw_people(canvas, view, poses, ground)
     if with_camera:
         _draw_camera(canvas, view, frustum, letters)
     _captions(canvas, people, square, with_camera, letters)
     _gizmo(canvas, view.rotation, letters)
     return canvas
+
+
+def _placed(poses: Poses) -> tuple[Points, list[int]]:
+    """(n, J, 3) metres in the camera frame, and who has a joint there."""
+    joints = poses.joints3d_camera.astype(np.float64)
+    return joints, [i for i in range(len(poses)) if np.isfinite(joints[i]).all(-1).any()]
+
+
+def draw_people(canvas: Image, view: View, poses: Poses, ground: float) -> None:
+    """Draw the people and their shadows into `canvas`, in a view of one's own.
+
+    Args:
+        canvas: (h, w, 3) uint8 BGR.
+        view: from where.
+        poses: people of one image; those who could not be placed are left out.
+        ground: metres, the y (down) of the floor that the shadows lie on.
+    """
+    joints, placed = _placed(poses)
+    for i in placed:
+        _draw_shadow(canvas, view, poses, joints[i], ground)
+    _paint(canvas, view, poses, joints, placed)
 
 
 def _say_empty(canvas: Image, anybody: bool, letters: float) -> None:
@@ -177,8 +195,8 @@ def _xy(point: Points) -> Point:
     return float(point[0]), float(point[1])
 
 
-def _draw_grid(canvas: Image, view: View, points: Points, ground: float) -> float:
-    """Draw squares on the ground under the points; returns their side in metres."""
+def draw_grid(canvas: Image, view: View, points: Points, ground: float) -> float:
+    """Draw squares on the ground (its y in metres) under the (m, 3) points; returns their side in metres."""
     reach = float(np.ptp(points[:, [0, 2]], axis=0).max())
     square = next((s for s in (1.0, 5.0, 10.0, 50.0) if reach / s < 24), 100.0)
     lower = np.floor(points[:, [0, 2]].min(0) / square - 0.5) * square

@@ -1,0 +1,1 @@
+"""Video in and out: sources, H.264, and results that are appended frame by frame."""

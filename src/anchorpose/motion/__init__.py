@@ -1,0 +1,1 @@
+"""People over time: tracking, filters, gaps and placement of whole tracks."""
