@@ -155,8 +155,13 @@ def measure(row: Row, answers: Mapping[str, Mapping[str, Answer]], sets: Mapping
     coco = evaluate_coco(sets["coco"][0], found["coco"])
     lspe, scenes = evaluate_lsp(sets["lspe"][0], found["lspe"]), evaluate_scenes(sets["rendered"][0], found["rendered"])
     shares = (coco["body_AP"], coco["body_AP50"], lspe["body_PCK@0.2"])
-    return [*(f"{v:.3f}" for v in shares), *(f"{scenes[n]:.0f}" for n in ("MPJPE", "PA-MPJPE")),
-            f"{scenes['3DPCK']:.3f}", f"{1000 * statistics.median(times):.2f}"]  # fmt: skip
+    return [*(shown(v, 3) for v in shares), *(shown(scenes[n], 0) for n in ("MPJPE", "PA-MPJPE")),
+            shown(scenes["3DPCK"], 3), shown(1000 * statistics.median(times), 2)]  # fmt: skip
+
+
+def shown(value: float | None, decimals: int) -> str:
+    """A figure, or `-` where there was nothing to measure."""
+    return "-" if value is None else f"{value:.{decimals}f}"
 
 
 def people(row: Row, answer: Answer, anchors: int, name: str, times: list[float]) -> Poses:

@@ -48,7 +48,7 @@ def test_joints_come_back_in_pixels_of_the_photograph(tiny: Path, width: int, he
 
 def test_proposals_are_scaled_on_both_axes(tiny: Path) -> None:
     estimator = anchorpose.load(tiny, max_side=128)
-    proposals = estimator.detect_proposals(picture(640, 130, (320, 60), radius=32))
+    proposals, _ = estimator.detect_proposals(picture(640, 130, (320, 60), radius=32))
     scale = np.array([128 / 640, 26 / 130])
     box = proposals.boxes[0]
     np.testing.assert_allclose(box[2:] - box[:2], (graphs.BOX[2:] - graphs.BOX[:2]) / scale, rtol=1e-5)

@@ -7,7 +7,7 @@ from anchorpose.core.errors import InputError
 from anchorpose.core.poses import Poses, body_centre
 from anchorpose.core.skeleton import LCR13
 from anchorpose.evaluation.annotations import load_annotations
-from anchorpose.evaluation.scenes import evaluate_scenes
+from anchorpose.evaluation.scenes import best_first, evaluate_scenes
 from tests.evaluation.fakes import annotation, coco, poses, write
 
 F = np.float32
@@ -77,3 +77,18 @@ def test_nobody_found_and_no_3d_at_all(tmp_path, crowd, rng):
     flat = write(tmp_path, coco(1, [annotation(1, 1, crowd[0][0], np.ones(13, bool))], LCR13))
     with pytest.raises(InputError, match="nobody with 3D"):
         evaluate_scenes(load_annotations(flat), {"1.jpg": poses(crowd[0], skeleton=LCR13)})
+
+
+def test_pairs_are_taken_most_similar_first_and_nobody_twice(rng):
+    similarity = np.array([[0.9, 0.8, 0.7], [0.2, 0.6, 0.05]])
+    assert best_first(similarity, 0.1).tolist() == [0, 1, -1]
+    assert best_first(similarity[::-1], 0.1).tolist() == [1, 0, -1]
+    assert similarity.max() == 0.9  # the argument stays as it is
+    for n, m in ((0, 3), (3, 0), (4, 6), (6, 4)):
+        table = rng.random((n, m))
+        match = best_first(table, 0.3)
+        taken, free = match[match >= 0], set(range(n)) - set(match.tolist())
+        assert len(set(taken.tolist())) == len(taken)
+        for person, guess in enumerate(match.tolist()):
+            rivals = [table[i, person] for i in range(n) if i in free]
+            assert not any(r >= 0.3 and (guess < 0 or r > table[guess, person]) for r in rivals)

@@ -35,8 +35,10 @@ def test_people_are_the_groups_of_the_integration(seed, iou):
     seeds, joints2d, joints3d = group(proposals, options)
     wanted = integrate(proposals, K, WIDTH, HEIGHT, IntegrationOptions(
         iou_threshold=iou, min_score=0.02, min_person_score=0.3, overlap="upper_body_iou"))  # fmt: skip
-    assert len(seeds) == len(wanted)
+    assert len(seeds) == max(len(wanted), 1)
     assert (np.diff(seeds) > 0).all()
+    if not len(wanted):  # the likeliest is looked at all the same
+        return
     nearest = np.abs(joints2d[:, None] - wanted.joints2d).sum((2, 3)).argmin(1)
     assert sorted(nearest) == list(range(len(wanted)))
     np.testing.assert_allclose(joints2d, wanted.joints2d[nearest], atol=1e-2)

@@ -13,9 +13,12 @@ import tyro
 
 from anchorpose.app.commands_data import Data
 from anchorpose.app.commands_detect import Detect
-from anchorpose.app.commands_evaluate import Coco, Lsp, Scenes
 from anchorpose.app.commands_info import Info
 from anchorpose.app.commands_synthesize import Synthesize
+from anchorpose.app.commands_track import Track
+from anchorpose.app.evaluate.archives2d import CrowdPose, MpiiMulti, MpiiSingle, PoseTrack
+from anchorpose.app.evaluate.archives3d import H36mP1, H36mP2, H36mP3, Mpi3dhp, Mupots, ThreeDpw
+from anchorpose.app.evaluate.own import Coco, Lsp, Rendered, Scenes
 from anchorpose.core.errors import InputError
 
 BAD_INPUT = 2
@@ -26,11 +29,22 @@ _TRAIN_PACKAGES = ("torch", "torchvision", "timm", "accelerate", "safetensors", 
 
 @dataclass(frozen=True)
 class Evaluate:
-    """Measures weights against annotated photographs."""
+    """Measures weights, or anybody's predictions, by the protocols of the papers."""
 
     protocol: (
         Annotated[Coco, tyro.conf.subcommand("coco")]
+        | Annotated[MpiiSingle, tyro.conf.subcommand("mpii-single")]
+        | Annotated[MpiiMulti, tyro.conf.subcommand("mpii-multi")]
         | Annotated[Lsp, tyro.conf.subcommand("lsp")]
+        | Annotated[CrowdPose, tyro.conf.subcommand("crowdpose")]
+        | Annotated[PoseTrack, tyro.conf.subcommand("posetrack")]
+        | Annotated[H36mP1, tyro.conf.subcommand("h36m-p1")]
+        | Annotated[H36mP2, tyro.conf.subcommand("h36m-p2")]
+        | Annotated[H36mP3, tyro.conf.subcommand("h36m-p3")]
+        | Annotated[Mupots, tyro.conf.subcommand("mupots")]
+        | Annotated[Mpi3dhp, tyro.conf.subcommand("3dhp")]
+        | Annotated[ThreeDpw, tyro.conf.subcommand("3dpw")]
+        | Annotated[Rendered, tyro.conf.subcommand("rendered")]
         | Annotated[Scenes, tyro.conf.subcommand("scenes")]
     )
 
@@ -109,6 +123,7 @@ class Export:
 
 Command = (
     Annotated[Detect, tyro.conf.subcommand("detect")]
+    | Annotated[Track, tyro.conf.subcommand("track")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Export, tyro.conf.subcommand("export")]

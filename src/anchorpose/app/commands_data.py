@@ -21,6 +21,8 @@ PROBLEMS = 1
 _Json = Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
 _MaybeFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
 _Format = Literal["coco", "coco-results", "anchorpose", "openpose"]
+_Archive = Literal["lsp-mat", "lspe-mat", "mpii-mat", "flic-mat", "crowdpose", "posetrack", "h36m-p1", "h36m-p2",
+                   "h36m-p3", "3dhp-train", "3dhp-test", "mupots", "3dpw", "humaneva"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,9 +91,9 @@ class Convert:
     """Turns a keypoint file into another format or skeleton, and says what is lost."""
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IN")]
-    """The file, or OpenPose's folder."""
-    read_as: Annotated[_Format, tyro.conf.arg(name="from")]
-    """Its format: COCO annotations, COCO results, our poses.json or OpenPose's folder of JSON."""
+    """The file, or the folder of OpenPose or of an unpacked archive."""
+    read_as: Annotated[_Format | _Archive, tyro.conf.arg(name="from")]
+    """Its format: COCO annotations, COCO results, our poses.json, OpenPose's folder of JSON, or an original archive."""
     write_as: Annotated[_Format, tyro.conf.arg(name="to")]
     """The format to write."""
     out: Annotated[Path, tyro.conf.arg(metavar="OUT")]
@@ -100,6 +102,8 @@ class Convert:
     """Write these joints, found by name, such as LCR13 or COCO17; those of the source unless given."""
     annotations: _MaybeFile = None
     """COCO annotations that name the pictures, their ids and sizes; needed to read COCO results and OpenPose."""
+    split: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None
+    """Part of an archive, such as train; the one that is evaluated unless given."""
 
     def run(self) -> int:
         """Exit code."""
@@ -107,7 +111,8 @@ class Convert:
 
         skeleton = None if self.skeleton is None else find_skeleton(self.skeleton)
         make_folder(self.out if self.write_as == "openpose" else self.out.parent)
-        done = convert(self.source, self.read_as, self.out, self.write_as, skeleton, self.annotations)
+        done = convert(self.source, self.read_as, self.out, self.write_as, skeleton, self.annotations,
+                       self.split)  # fmt: skip
         print(f"{self.out}: {done.images} images, {done.people} people")
         for line in done.lost:
             print(f"  lost: {line}")

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anchorpose.core import boxes
+from anchorpose.core.camera import Camera
 from anchorpose.core.errors import InputError
 from anchorpose.core.skeleton import SMPL24, Skeleton
 from anchorpose.datasets.archives import Archive, require_images
@@ -80,7 +81,7 @@ def agora_frames(table: Path, images: Path, size: tuple[int, int] = FULL_SIZE) -
         for joints in (joints2d, joints3d):
             joints[~valid] = np.nan
         yield Frame3D(Path(images) / row["imgPath"], skeleton, joints2d, joints3d, no_visibility(joints3d), size,
-                      boxes=around)  # fmt: skip
+                      boxes=around, camera=_camera(focal, size))  # fmt: skip
 
 
 def _focal(joints2d: Floats, joints3d: Floats, where: str) -> float:
@@ -95,6 +96,12 @@ def _focal(joints2d: Floats, joints3d: Floats, where: str) -> float:
         raise InputError(f"{where}: the 3D misses the 2D by {miss:.1f} px (median) at the best focal length "
                          f"{focal:.0f}, wanted {MAX_MISS} px in camera axes; {AGORA.source}")  # fmt: skip
     return focal
+
+
+def _camera(focal: float, size: tuple[int, int]) -> Camera:
+    """The camera of pictures of `size`; `focal` is in pixels of the full size."""
+    scale = size[0] / FULL_SIZE[0]
+    return Camera(focal * scale, focal * scale, size[0] / 2, size[1] / 2, *size)
 
 
 def _people(row: dict[str, Any], table: Path) -> tuple[Floats, Floats, NDArray[np.bool_]]:

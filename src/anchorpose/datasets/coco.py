@@ -88,10 +88,11 @@ def mirrored(person: Person, width: float) -> Person:
 def _person(annotation: dict[str, Any], skeleton: Skeleton, guess: tuple[Floats, Floats] | None) -> Person:
     person = Person(box=boxes.from_xywh(annotation["bbox"]))
     if "joint_state" in annotation:  # synthesised: everything is known
-        return replace(person, joints2d=_rows(annotation, "joints2d", 2), joints3d=_rows(annotation, "joints3d", 3),
+        return replace(person, joints2d=lcr13_rows(annotation, "joints2d", 2),
+                       joints3d=lcr13_rows(annotation, "joints3d", 3),
                        visible=_known_states(annotation["joint_state"]))  # fmt: skip
     if guess is None and "joints3d" in annotation:  # lifted
-        guess = _rows(annotation, "joints2d", 2), _rows(annotation, "joints3d", 3)
+        guess = lcr13_rows(annotation, "joints2d", 2), lcr13_rows(annotation, "joints3d", 3)
     keypoints = np.array(annotation.get("keypoints", []), dtype=np.float32).reshape(-1, 3)
     if annotation.get("num_keypoints", 0) == 0 or annotation.get("iscrowd") or len(keypoints) != len(skeleton):
         return person
@@ -105,8 +106,12 @@ def _person(annotation: dict[str, Any], skeleton: Skeleton, guess: tuple[Floats,
     return replace(person, joints2d=joints2d, visible=visible, joints3d=guess[1])
 
 
-def _rows(annotation: dict[str, Any], name: str, width: int) -> Floats:
-    """(13, width) of a list whose unknown rows are null."""
+def lcr13_rows(annotation: dict[str, Any], name: str, width: int) -> Floats:
+    """(13, width) of one field of a synthesised annotation, a list in which unknown rows are null.
+
+    Raises:
+        InputError: it is absent or not a list of 13 rows of `width`.
+    """
     rows = annotation.get(name) or []
     if len(rows) != len(LCR13) or any(r is not None and len(r) != width for r in rows):
         raise InputError(f"annotation {annotation.get('id')} has {name} that are not {len(LCR13)} x {width} numbers; "

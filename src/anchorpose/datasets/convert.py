@@ -1,4 +1,4 @@
-"""Keypoint files from one format into another: COCO annotations, COCO results, our own results, OpenPose.
+"""Keypoint files from one format into another: COCO annotations, COCO results, our own results, OpenPose, archives.
 
 All go through `Result`s (file name and `Poses`). What a format cannot hold is lost, and `Converted.lost` says what it
 was and how often. COCO annotations of `LCR13` hold all that is known of people but their further hypotheses.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from anchorpose.core.errors import InputError
 from anchorpose.core.poses import JointState, Poses
 from anchorpose.core.skeleton import BODY25, COCO17, LCR13, Skeleton
 from anchorpose.datasets.check import load_coco
+from anchorpose.datasets.convert_archives import ARCHIVE_FORMATS, ArchiveFormat, read_archive
 from anchorpose.datasets.keypoint_files import (
     OPENPOSE_SUFFIX,
     named_skeleton,
@@ -43,16 +44,18 @@ class Converted:
     lost: tuple[str, ...]
 
 
-def convert(source: Path, read_as: Format, out: Path, write_as: Format, skeleton: Skeleton | None = None,
-            annotations: Path | None = None) -> Converted:  # fmt: skip
+def convert(source: Path, read_as: Format | ArchiveFormat, out: Path, write_as: Format,
+            skeleton: Skeleton | None = None, annotations: Path | None = None,
+            split: str | None = None) -> Converted:  # fmt: skip
     """Read a file, take the wanted joints by their names, and write it anew.
 
     Args:
-        source: a file, for `openpose` a folder of one JSON a picture.
+        source: a file, for `openpose` a folder of one JSON a picture, for an original archive its folder.
         out: the file to write, for `openpose` an existing folder.
         skeleton: joints to write; None keeps them (COCO results are always COCO's 17, OpenPose's always BODY_25).
         annotations: COCO file that names the images; needed to read COCO results and OpenPose, which do not say which
             pictures there are or how large they are.
+        split: part of an original archive, see `convert_archives.SPLITS`.
 
     Raises:
         InputError: a file cannot be read, is of another format, or `annotations` is missing.
@@ -61,7 +64,11 @@ def convert(source: Path, read_as: Format, out: Path, write_as: Format, skeleton
         raise InputError(f"found the skeleton {skeleton.name} for {write_as}, wanted {_FIXED[write_as].name}, which it "
                          "always has; leave --skeleton out")  # fmt: skip
     lost: list[str] = []
-    if read_as == "coco":
+    if split is not None and read_as not in ARCHIVE_FORMATS:
+        raise InputError(f"found the split {split!r} of a file in the format {read_as}, wanted none; leave --split out")
+    if read_as in ARCHIVE_FORMATS:
+        results, lost = read_archive(cast(ArchiveFormat, read_as), source, split)
+    elif read_as == "coco":
         results, lost = read_coco_people(source), _lost_of_coco(load_coco(source))
     elif read_as == "anchorpose":
         results = from_anchorpose(read_json(source, "give another file"))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anchorpose.core import boxes
+from anchorpose.core.camera import Camera
 from anchorpose.core.poses import body_centre
 from anchorpose.core.skeleton import LCR13, Skeleton
 from anchorpose.datasets.samples import UNKNOWN, Floats, Person, Sample
@@ -35,6 +36,9 @@ class Frame3D:
         exhaustive: see `Sample`.
         boxes: (n, 4) pixels; None takes the bounds of the 2D joints with LCR-Net's margin (section 3.1).
         sequence, frame, activity: see `Sample`.
+        subject: name of the only person, where the data set says it.
+        camera: that took the picture, without its lens distortion, where the data set has it.
+        ids: (n,) identities of the people within the sequence.
     """
 
     image: Path
@@ -48,6 +52,9 @@ class Frame3D:
     sequence: str | None = None
     frame: int | None = None
     activity: str | None = None
+    subject: str | None = None
+    camera: Camera | None = None
+    ids: NDArray[np.int64] | None = None
 
     def sample(self) -> Sample:
         """The common sample: LCR13 joints by name, 3D relative to the body centre; people without a box are left out.

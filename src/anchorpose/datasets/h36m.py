@@ -101,16 +101,28 @@ def read_h36m(root: Path, protocol: Protocol, split: str = "test", train_stride:
     Raises:
         InputError: parts or pictures are missing, cdflib is not installed, or a file is not as described.
     """
+    samples = [frame.sample() for frame in protocol_frames(root, protocol, split, train_stride)]
+    require_images(samples, H36M)
+    return samples
+
+
+def protocol_frames(root: Path, protocol: Protocol, split: str = "test", train_stride: int = 5) -> Iterator[Frame3D]:
+    """Frames of a protocol, in 32 joints; whether each picture is there is not looked at.
+
+    Args:
+        root, protocol, split, train_stride: see `read_h36m`.
+
+    Raises:
+        InputError: see `read_h36m`.
+    """
     if split not in ("train", "test"):
         raise InputError(f"found the split {split!r}, wanted train or test; choose one")
     testing = split == "test"
     chosen = [r for subject in (protocol.test if testing else protocol.train) for r in recordings(root, subject)]
     if testing:
         chosen = [r for r in chosen if r.camera in protocol.cameras and not (protocol.first_trial and r.trial > 1)]
-    stride = protocol.stride if testing else train_stride
-    samples = [frame.sample() for recording in chosen for frame in h36m_frames(root, recording, stride)]
-    require_images(samples, H36M)
-    return samples
+    for recording in chosen:
+        yield from h36m_frames(root, recording, protocol.stride if testing else train_stride)
 
 
 def recordings(root: Path, subject: str) -> list[Recording]:
@@ -151,7 +163,7 @@ def h36m_frames(root: Path, recording: Recording, stride: int = 1) -> Iterator[F
         pose2d, pose3d = joints2d[None, number], joints3d[None, number]
         yield Frame3D(folder / f"{name}_{number + 1:06d}.jpg", H36M32, pose2d, pose3d, no_visibility(pose2d),
                       _SIZES.get(recording.camera), sequence=name, frame=number,
-                      activity=recording.action)  # fmt: skip
+                      activity=recording.action, subject=recording.subject)  # fmt: skip
 
 
 def _number(match: re.Match[str]) -> float:

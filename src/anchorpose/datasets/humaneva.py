@@ -23,6 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from anchorpose.core.camera import Camera
 from anchorpose.core.errors import InputError
 from anchorpose.core.skeleton import HUMANEVA15
 from anchorpose.datasets.archives import Archive, read_mat, require_images
@@ -73,6 +74,20 @@ def read_humaneva(root: Path, split: str = "Validate", camera: str = "C1", strid
     Raises:
         InputError: parts or pictures are missing, a file is not as described, or no camera fits it.
     """
+    samples = [frame.sample() for frame in split_frames(root, split, camera, stride)]
+    require_images(samples, HUMANEVA)
+    return samples
+
+
+def split_frames(root: Path, split: str = "Validate", camera: str = "C1", stride: int = 1) -> Iterator[Frame3D]:
+    """Frames of all recordings of a split; whether each picture is there is not looked at.
+
+    Args:
+        root, split, camera, stride: see `read_humaneva`.
+
+    Raises:
+        InputError: see `read_humaneva`.
+    """
     if split not in SPLITS or camera not in CAMERAS:
         raise InputError(f"found the split {split!r} and camera {camera!r}, wanted {' or '.join(SPLITS)} and one of "
                          f"{', '.join(CAMERAS)}; choose from these")  # fmt: skip
@@ -81,9 +96,8 @@ def read_humaneva(root: Path, split: str = "Validate", camera: str = "C1", strid
              if (s, file.stem) in _VIDEOS]  # fmt: skip
     if not files:
         raise InputError(f"{Path(root) / split} has no file such as S1/Walking_1.mat; {HUMANEVA.source}")
-    samples = [frame.sample() for file in files for frame in humaneva_frames(root, file, camera, stride)]
-    require_images(samples, HUMANEVA)
-    return samples
+    for file in files:
+        yield from humaneva_frames(root, file, camera, stride)
 
 
 def humaneva_frames(root: Path, file: Path, camera: str, stride: int = 1) -> Iterator[Frame3D]:
@@ -106,7 +120,7 @@ def humaneva_frames(root: Path, file: Path, camera: str, stride: int = 1) -> Ite
         image = Path(root) / "images" / f"{subject}_{action}_({camera})_{start + number:06d}.jpg"
         yield Frame3D(image, skeleton, lens.project(joints3d), joints3d, no_visibility(joints3d), _SIZE,
                       sequence=f"{subject}_{action}_({camera})", frame=int(start + number - 1),
-                      activity=action.split("_")[0])  # fmt: skip
+                      activity=action.split("_")[0], subject=subject, camera=lens.pinhole())  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -142,6 +156,11 @@ class _Fitted:
     def to_camera(self, world: NDArray[np.float64]) -> Floats:
         """(n, J, 3) world millimetres -> metres in the camera frame."""
         return (world / 1000 @ self.rotation.T + self.translation).astype(np.float32)
+
+    def pinhole(self) -> Camera:
+        """The camera without its lens."""
+        (fx, _, cx), (_, fy, cy) = self.intrinsics[:2].tolist()
+        return Camera(fx, fy, cx, cy, *_SIZE)
 
     def project(self, joints3d: Floats) -> Floats:
         """(n, J, 3) metres in the camera frame -> (n, J, 2) pixels."""

@@ -25,11 +25,11 @@ from anchorpose.core.skeleton import MPI3DHP28, MUPOTS17, Skeleton
 from anchorpose.datasets.archives import Archive, read_mat, require_images
 from anchorpose.datasets.frames3d import Frame3D, no_visibility
 from anchorpose.datasets.samples import Floats, Sample
+from anchorpose.evaluation.protocols3d import ACTIVITIES
 
 SUBJECTS, TEST_SEQUENCES = tuple(range(1, 9)), tuple(range(1, 7))
 CAMERAS = (0, 1, 2, 4, 5, 6, 7, 8)
 """The eight of the fourteen cameras at chest and knee height that are commonly trained on."""
-ACTIVITIES = ("Stand/Walk", "Exercise", "Sit on Chair", "Reach/Crouch", "On Floor", "Sports", "Misc.")
 TRAIN = Archive(
     "MPI-INF-3DHP", "vcai.mpi-inf.mpg.de/3dhp-dataset",
     "Mehta et al., Monocular 3D human pose estimation in the wild using improved CNN supervision, 3DV 2017",

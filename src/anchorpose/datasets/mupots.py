@@ -73,7 +73,7 @@ def mupots_frames(root: Path, sequence: int, universal: bool = False) -> Iterato
         valid = [i for i, person in enumerate(row) if _is_valid(person, image)]
         if valid:
             frame = _frame(image, row[valid], hidden[valid], universal, size)
-            yield replace(frame, sequence=folder, frame=number)
+            yield replace(frame, sequence=folder, frame=number, ids=np.array(valid, dtype=np.int64))
 
 
 def _is_valid(person: Any, image: Path) -> bool:

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from anchorpose.core.camera import Camera
 from anchorpose.core.errors import InputError
 from anchorpose.core.skeleton import PANOPTIC19, Skeleton
 from anchorpose.datasets.archives import Archive, read_json, require_images
@@ -50,6 +51,11 @@ class _Lens:
     distortion: NDArray[np.float64]  # (5,)
     rotation: NDArray[np.float64]  # (3, 3)
     translation: NDArray[np.float64]  # (3,)
+
+    def pinhole(self) -> Camera:
+        """The camera without its lens."""
+        (fx, _, cx), (_, fy, cy) = self.intrinsics[:2].tolist()
+        return Camera(fx, fy, cx, cy, *self.size)
 
     def to_camera(self, world: NDArray[np.float64]) -> Floats:
         """(n, J, 3) centimetres -> metres in the camera frame."""
@@ -106,7 +112,7 @@ def panoptic_frames(sequence: Path, camera: str, stride: int = 1) -> Iterator[Fr
         joints3d = _with_head_top(lens.to_camera(_read_bodies(file)))
         image = sequence / "hdImgs" / camera / f"{camera}_{number}.jpg"
         yield Frame3D(image, _SKELETON, lens.project(joints3d), joints3d, no_visibility(joints3d), lens.size,
-                      sequence=f"{sequence.name}/{camera}", frame=int(number))  # fmt: skip
+                      sequence=f"{sequence.name}/{camera}", frame=int(number), camera=lens.pinhole())  # fmt: skip
 
 
 def _with_head_top(joints3d: Floats) -> Floats:

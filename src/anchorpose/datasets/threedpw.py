@@ -50,16 +50,28 @@ def read_3dpw(root: Path, split: str = "test", stride: int = 1) -> list[Sample]:
     Raises:
         InputError: parts or pictures are missing, or a file is not as the readme has it.
     """
+    samples = [sample for frame in split_frames(root, split, stride) if (sample := frame.sample()).people]
+    require_images(samples, THREEDPW)
+    return samples
+
+
+def split_frames(root: Path, split: str = "test", stride: int = 1) -> Iterator[Frame3D]:
+    """Frames of all videos of a split; whether each picture is there is not looked at.
+
+    Args:
+        root, split, stride: see `read_3dpw`.
+
+    Raises:
+        InputError: see `read_3dpw`.
+    """
     if split not in SPLITS:
         raise InputError(f"found the split {split!r}, wanted one of {', '.join(SPLITS)}; choose one")
     replace(THREEDPW, parts=("imageFiles", f"sequenceFiles/{split}")).require(root)
     files = sorted((Path(root) / "sequenceFiles" / split).glob("*.pkl"))
     if not files:
         raise InputError(f"{Path(root) / 'sequenceFiles' / split} has no .pkl file; {THREEDPW.source}")
-    samples = [frame.sample() for file in files for frame in threedpw_frames(root, file, stride)]
-    samples = [sample for sample in samples if sample.people]
-    require_images(samples, THREEDPW)
-    return samples
+    for file in files:
+        yield from threedpw_frames(root, file, stride)
 
 
 def threedpw_frames(root: Path, file: Path, stride: int = 1) -> Iterator[Frame3D]:
@@ -80,7 +92,7 @@ def threedpw_frames(root: Path, file: Path, stride: int = 1) -> Iterator[Frame3D
             joints3d, skeleton = with_head_top(camera.astype(np.float32), SMPL24)
             image = Path(root) / "imageFiles" / name / f"image_{number:05d}.jpg"
             yield Frame3D(image, skeleton, _project(joints3d, intrinsics), joints3d, no_visibility(joints3d),
-                          exhaustive=False, sequence=name, frame=number)  # fmt: skip
+                          exhaustive=False, sequence=name, frame=number, ids=np.flatnonzero(chosen))  # fmt: skip
 
 
 def _project(joints3d: Floats, intrinsics: NDArray[np.floating[Any]]) -> Floats:

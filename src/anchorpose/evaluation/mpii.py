@@ -21,7 +21,8 @@ NOT_IN_MEAN = ("pelvis", "thorax")
 
 _Columns = Mapping[str, tuple[str, ...]]
 _COLUMNS: _Columns = {"head": ("head_top",)} | {j: (j,) for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")}
-_MULTI_COLUMNS: _Columns = {**_COLUMNS, "head": ("head_top", "nose", "neck", "upper_neck", "head_bottom")}
+MULTI_COLUMNS: _Columns = {**_COLUMNS, "head": ("head_top", "nose", "neck", "upper_neck", "head_bottom")}
+"""Column of the tables of several people -> its joints, without their sides."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,10 @@ def mpii_pckh(
     counts = np.where([joint in NOT_IN_MEAN for joint in skeleton.joints], 0, curve.counts)
     total = counts.sum()
     mean = float((np.nan_to_num(rate) * counts).sum() / total) if total else float("nan")
-    return MpiiPckh(_by_column(rate, skeleton, _COLUMNS), mean, curve)
+    return MpiiPckh(by_column(rate, skeleton, _COLUMNS), mean, curve)
 
 
-def _by_column(rates: Array, skeleton: Skeleton, columns: _Columns) -> dict[str, float]:
+def by_column(rates: Array, skeleton: Skeleton, columns: _Columns) -> dict[str, float]:
     """(J,) -> the mean of each column's joints, those without a figure (NaN) left out."""
     result = {}
     for name, joints in columns.items():
@@ -139,7 +140,7 @@ def multi_person_ap(
                           for i in range(j)])  # fmt: skip
     known = per_joint[~np.isnan(per_joint)]
     mean = float(known.mean()) if len(known) else float("nan")
-    return JointPrecision(mean, _by_column(per_joint, skeleton, _MULTI_COLUMNS), per_joint, counts)
+    return JointPrecision(mean, by_column(per_joint, skeleton, MULTI_COLUMNS), per_joint, counts)
 
 
 def _within(truth: JointTruth, found: JointDetections, threshold: float) -> Bools:

@@ -37,7 +37,7 @@ def evaluate_coco(annotations: Annotations, predictions: Mapping[str, Poses]) ->
         InputError: an image has no entry in `predictions`, or the two share no joint.
     """
     poses = in_order(annotations, predictions)
-    skeleton, shared = annotations.skeleton, _shared(annotations.skeleton, poses)
+    skeleton, shared = annotations.skeleton, shared_joints(annotations.skeleton, poses)
     found = [Detections(p.to_skeleton(skeleton).joints2d, p.scores) for p in poses]
     table: Table = {"images": len(poses), "detections": sum(len(p) for p in poses)}
     for prefix, joints in (("", shared), ("body_", [joint for joint in BODY12 if joint in shared])):
@@ -66,7 +66,7 @@ def evaluate_lsp(annotations: Annotations, predictions: Mapping[str, Poses], thr
     """
     poses = in_order(annotations, predictions)
     skeleton = annotations.skeleton
-    shared = [joint for joint in LSP_JOINTS if joint in _shared(skeleton, poses)]
+    shared = [joint for joint in LSP_JOINTS if joint in shared_joints(skeleton, poses)]
     if absent := [joint for joint in _TORSO if joint not in skeleton.joints]:
         raise InputError(f"the annotations have no {absent[0]}, and PCK needs the torso as reference")
     chosen = skeleton.indices(*shared)
@@ -74,7 +74,7 @@ def evaluate_lsp(annotations: Annotations, predictions: Mapping[str, Poses], thr
     truth = Truth(*(np.concatenate([getattr(t, name) for t in people])
                     for name in ("joints", "visible", "boxes", "areas", "crowd", "ignore")))  # fmt: skip
     pairs = [(p.to_skeleton(skeleton).joints2d, t) for p, t in zip(poses, people, strict=True)]
-    pred = np.concatenate([_overlapping(p[:, chosen], t.joints[:, chosen], t.visible[:, chosen]) for p, t in pairs])
+    pred = np.concatenate([overlapping(p[:, chosen], t.joints[:, chosen], t.visible[:, chosen]) for p, t in pairs])
     reference = torso_diameter(truth.joints, truth.visible, skeleton)
     reference[truth.ignore] = np.nan
     result = pck(pred, truth.joints[:, chosen], truth.visible[:, chosen], reference, threshold)
@@ -88,7 +88,7 @@ def evaluate_lsp(annotations: Annotations, predictions: Mapping[str, Poses], thr
     return table | {f"{name} {joint}": rate for joint, rate in rates.items()}
 
 
-def _overlapping(pred: Array, truth: Array, visible: NDArray[np.bool_]) -> Array:
+def overlapping(pred: Array, truth: Array, visible: NDArray[np.bool_]) -> Array:
     """(n, J, 2), (m, J, 2), (m, J) -> (m, J, 2) the prediction that overlaps each person most, NaN where none does."""
     result = np.full(truth.shape, np.nan)
     for i in range(len(truth) if len(pred) else 0):
@@ -109,7 +109,7 @@ def in_order(annotations: Annotations, predictions: Mapping[str, Poses]) -> list
     return [predictions[image.file_name] for image in annotations.images]
 
 
-def _shared(skeleton: Skeleton, poses: Sequence[Poses]) -> list[str]:
+def shared_joints(skeleton: Skeleton, poses: Sequence[Poses]) -> list[str]:
     """Names of the annotated joints that the predictions have, in the annotations' order."""
     shared = [joint for joint in skeleton.joints if all(joint in p.skeleton.joints for p in poses)]
     if not shared:
@@ -124,20 +124,20 @@ def plain(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
 
 
-def format_table(columns: Mapping[str, Table]) -> str:
+def format_table(columns: Mapping[str, Table], decimals: int = 3) -> str:
     """Figures as rows, systems as columns: `format_table({"anchorpose": evaluate_coco(...)})`.
 
-    Counts stay whole, shares get three decimals, and what was not measured is shown as `-`.
+    Counts stay whole, other figures get `decimals`, and what was not measured is shown as `-`.
     """
     figures = list(dict.fromkeys(figure for table in columns.values() for figure in table))
-    rows = [["", *columns], *([f, *(_shown(table.get(f)) for table in columns.values())] for f in figures)]
+    rows = [["", *columns], *([f, *(_shown(table.get(f), decimals) for table in columns.values())] for f in figures)]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ("  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
              for row in rows)  # fmt: skip
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _shown(value: float | None) -> str:
+def _shown(value: float | None, decimals: int) -> str:
     if value is None:
         return "-"
-    return str(value) if isinstance(value, int) else f"{value:.3f}"
+    return str(value) if isinstance(value, int) else f"{value:.{decimals}f}"

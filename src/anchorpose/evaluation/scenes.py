@@ -50,18 +50,44 @@ def evaluate_scenes(annotations: Annotations, predictions: Mapping[str, Poses]) 
     }  # fmt: skip
 
 
+def best_first(similarity: Array, least: float) -> NDArray[np.intp]:
+    """Pairs of predictions and people, most similar first; nobody is taken twice.
+
+    Args:
+        similarity: (n, m) of n predictions with m people.
+        least: similarity below which two are not paired; greater than 0.
+
+    Returns:
+        (m,) the prediction of each person, or -1.
+    """
+    left = np.array(similarity, dtype=np.float64)
+    result = np.full(left.shape[1], -1, dtype=np.intp)
+    while left.size and left.max() >= least:
+        i, k = np.unravel_index(left.argmax(), left.shape)
+        result[k] = i
+        left[i], left[:, k] = 0.0, 0.0
+    return result
+
+
+def match_scene(poses: Poses, truth: Truth, skeleton: Skeleton) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
+    """(m,) the prediction of each annotated person, or -1, and (m,) who has exact 3D and is measured at all.
+
+    Args:
+        poses: n predictions, in any joints. truth: m people in the joints of `skeleton`, with `joints3d`.
+    """
+    exact = truth.joints3d
+    if exact is None or not len(exact):
+        return np.full(len(truth), -1, dtype=np.intp), np.zeros(len(truth), dtype=bool)
+    similarity = oks(poses.to_skeleton(skeleton).joints2d, truth, skeleton.sigmas)
+    usable = ~truth.ignore & np.isfinite(exact).all(axis=(1, 2))
+    return best_first(np.where(usable, similarity, 0.0), MIN_OKS), usable
+
+
 def _matched(poses: Poses, truth: Truth, skeleton: Skeleton) -> tuple[Array, Array]:
     """(m, J, 3) predicted, NaN where a person was not found, and (m, J, 3) exact, of the m people with 3D."""
-    exact = np.zeros((0, len(skeleton), 3)) if truth.joints3d is None else truth.joints3d
-    if not len(exact):
-        return exact, exact
-    own = poses.to_skeleton(skeleton)
-    similarity = oks(own.joints2d, truth, skeleton.sigmas)
-    usable = ~truth.ignore & np.isfinite(exact).all(axis=(1, 2))
-    similarity = np.where(usable, similarity, 0.0)
-    found = np.full(exact.shape, np.nan)
-    while similarity.size and similarity.max() >= MIN_OKS:
-        i, k = np.unravel_index(similarity.argmax(), similarity.shape)
-        found[k] = own.joints3d[i]
-        similarity[i], similarity[:, k] = 0.0, 0.0
-    return found[usable], exact[usable]
+    if truth.joints3d is None:
+        return np.zeros((0, len(skeleton), 3)), np.zeros((0, len(skeleton), 3))
+    match, usable = match_scene(poses, truth, skeleton)
+    found = np.full(truth.joints3d.shape, np.nan)
+    found[match >= 0] = poses.to_skeleton(skeleton).joints3d[match[match >= 0]]
+    return found[usable], truth.joints3d[usable]

@@ -18,7 +18,8 @@ class PeopleOptions:
     Args:
         iou_threshold: overlap of upper-body boxes above which proposals are of the same person.
         distance3d: metres within which proposals are averaged.
-        min_score: proposals below are ignored. min_person_score: people whose summed score is below are left out.
+        min_score: proposals below are ignored. min_person_score: people whose summed score is below are left out,
+            but for the group of the best proposal.
         most: most people looked at.
     """
 
@@ -54,7 +55,9 @@ def people_of(
     member = (overlap & ~earlier & (apart < options.distance3d)) | own
     weight = member.to(scores.dtype) * (scores * usable.to(scores.dtype))[None]
     total = weight.sum(1)
-    kept = torch.nonzero(total >= options.min_person_score).flatten()[: options.most]
+    # The likeliest is always looked at: ONNX has reshapes that fail where there is nobody.
+    likely = (total >= options.min_person_score) | (torch.arange(len(seeds), device=scores.device) == 0)
+    kept = torch.nonzero(likely).flatten()[: options.most]
     weight, total, seeds = weight[kept], total[kept], seeds[kept]
     share = weight / total[:, None]
     flat2d, flat3d = share @ joints2d.flatten(1), share @ joints3d.flatten(1)

@@ -1,0 +1,104 @@
+"""`anchorpose track`: a video in; results.jsonl and an overlay video out."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from anchorpose.app.commands_common import OK, EstimatorOptions, make_folder
+from anchorpose.core.errors import InputError
+
+if TYPE_CHECKING:
+    from anchorpose.io.video.source import VideoSource
+
+INTERRUPTED = 130
+
+
+@dataclass(frozen=True)
+class Track:
+    """Finds and follows the people in a video.
+
+    For example `anchorpose track match.mp4 --out results/` writes results/results.jsonl, one line a frame, and
+    results/overlay.mp4. Ctrl-C ends it with whole files.
+    """
+
+    source: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="SOURCE")]
+    """Video file, folder of frames, pattern such as 'frames/*.jpg', webcam (0 or /dev/video0), or stream
+    (rtsp://..., http://...)."""
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("results")
+    """Folder for the results."""
+    stride: Annotated[int, tyro.conf.arg(metavar="N")] = 1
+    """Take every so many frames."""
+    start: Annotated[float, tyro.conf.arg(metavar="SECONDS")] = 0.0
+    """Begin here."""
+    end: Annotated[float | None, tyro.conf.arg(metavar="SECONDS", help_behavior_hint="")] = None
+    """End before this time."""
+    fps: Annotated[float | None, tyro.conf.arg(metavar="F", help_behavior_hint="")] = None
+    """Rate of a folder of frames; 25 unless given."""
+    resume: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Go on where a run into the same folder was stopped."""
+    overlay: bool = True
+    """Write the video with the people drawn in."""
+    audio: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Copy the sound into it."""
+    ids: Annotated[tuple[int, ...], tyro.conf.arg(metavar="[N ...]", help_behavior_hint="")] = ()
+    """Draw only people with these track numbers; the results always have everyone."""
+    estimator: EstimatorOptions = field(default_factory=EstimatorOptions)
+
+    def run(self) -> int:
+        """Exit code: 0, or 130 if Ctrl-C ended it before its time; a live source may be ended so at any time."""
+        from anchorpose.app.track import RESULTS, Outputs, finish, track
+        from anchorpose.io.video.source import VideoSource
+
+        self._check()
+        source = VideoSource(self.source, stride=self.stride, start=self.start, end=self.end, fps=self.fps)
+        with source:
+            if self.audio and source.info.kind != "file":
+                raise InputError(f"{source.info.name} is no video file, whose sound could be copied; leave out --audio")
+            if self.resume and source.info.live:
+                raise InputError(f"{source.info.name} is live and cannot be read again; leave out --resume")
+            estimator = self.estimator.load()
+            make_folder(self.out)
+            self._protect_source(source)
+            audio = os.path.expanduser(self.source) if self.audio else None
+            outputs = Outputs(self.out, self.overlay, audio, self.ids)
+            whole = track(estimator, source, outputs, self._settings(source), self.resume)
+        for problem in source.problems():
+            print(f"anchorpose: warning: {problem}", file=sys.stderr)
+        if not (self.out / RESULTS).stat().st_size:
+            raise InputError(f"{self.source} was ended before its first frame was done; nothing was written")
+        self._summarise(finish(self.out))
+        if whole or source.info.live:
+            return OK
+        print("anchorpose: interrupted; --resume goes on from here", file=sys.stderr)
+        return INTERRUPTED
+
+    def _check(self) -> None:
+        if self.audio and not self.overlay:
+            raise InputError("--audio copies the sound into the overlay video, --no-overlay writes none; choose one")
+
+    def _protect_source(self, source: VideoSource) -> None:
+        from anchorpose.app.track import OVERLAY
+
+        given = Path(self.source)
+        if source.info.kind == "file" and given.exists() and (self.out / OVERLAY).resolve() == given.resolve():
+            raise InputError(f"{self.source} would be replaced by the overlay video; choose another folder for --out")
+
+    def _settings(self, source: VideoSource) -> dict[str, Any]:
+        """The header of the results; two runs with the same can be one."""
+        from anchorpose.app.estimator import DEFAULT_MODEL
+
+        options = self.estimator
+        return {"source": source.info.name, "fps": source.info.fps, "stride": self.stride, "start": self.start,
+                "end": self.end, "model": options.model or DEFAULT_MODEL, "max_side": options.max_side,
+                "min_score": options.min_score, "fov": options.fov}  # fmt: skip
+
+    def _summarise(self, summary: Any) -> None:
+        people = "1 person" if summary.people == 1 else f"{summary.people} people"
+        frames = "1 frame" if summary.frames == 1 else f"{summary.frames} frames"
+        print(f"anchorpose: {frames} ({summary.seconds:.1f} s), {people} -> {self.out}{os.sep}", file=sys.stderr)
