@@ -140,9 +140,9 @@ def rows(preset: Preset) -> list[Row]:
         rows += [Row("second pass, 3D of the first", own, passes, first3d=True),
                  Row("second pass, no merging of people", plain, passes)]  # fmt: skip
     rows.append(Row("first pass alone", plain, 0))
+    rows.append(Row("first pass, non-maximum suppression", replace(plain, method="nms", min_person_score=0.05), 0))
     for name, value in (("iou_threshold", 0.3), ("iou_threshold", 0.5), ("distance3d", 0.1), ("distance3d", 0.4),
-                        ("lower_limb_weight", 1.0), ("outside_penalty", 1.0), ("outside_penalty", 4.0),
-                        ("method", "nms")):  # fmt: skip
+                        ("lower_limb_weight", 1.0), ("outside_penalty", 1.0), ("outside_penalty", 4.0)):  # fmt: skip
         rows.append(Row(f"first pass, {name} {value}", replace(plain, **{name: value}), 0))
     return [*rows, Row("first pass, no upper-body classes", plain, 0, upper_body=False)]
 

@@ -48,7 +48,7 @@ def load(
         max_side: pixels to which the longer image side is scaled; None is the model's own. More finds smaller
             people and takes longer.
         min_score: people below this score are left out; None takes the model's own threshold. A person's score is
-            the expected object keypoint similarity (0 to 1); with weights that have no second pass it is the sum of
+            the object keypoint similarity to expect (0 to 1); with weights that have no second pass it is the sum of
             the proposals' scores and may exceed 1.
         fov: field of view along the longer image side in degrees, where no camera is given; None assumes 60.
         threads: threads of onnxruntime; None takes every physical core this process may use.

@@ -77,7 +77,7 @@ class IntegrationOptions:
         outside_penalty: LCR-Net++'s re-scoring: a proposal's score falls by exp(-penalty x the mean distance of its
             joints from its region, in sides of the region); 0 leaves scores alone. The paper gives no formula. Knees
             and ankles of upper-body classes belong outside and do not count.
-        min_quality: people whose expected similarity (second pass) is below are dropped.
+        min_quality: with a second pass, people whose score (0 to 1) is below are dropped.
         same_person: similarity of two people (object keypoint similarity of the worse to the better) above which
             they are the same, once the second pass has looked at both; 1 keeps all.
 
@@ -120,7 +120,7 @@ class IntegrationOptions:
 class People:
     """n people of one image, best score first; frames and units as in `Poses`."""
 
-    scores: Floats  # (n,) sum of the proposals' scores (NMS: the best one's; second pass: expected similarity)
+    scores: Floats  # (n,) sum of the proposals' scores (NMS: the best one's; with a second pass see `refine`)
     boxes: Floats  # (n, 4) around all joints with a margin of 10 %, may reach outside the image
     joints2d: Floats  # (n, 13, 2) pixels
     joints3d: Floats  # (n, 13, 3) metres, relative to the body centre

@@ -41,7 +41,9 @@ class Refined:
 def refine(
     people: People, seeds: NDArray[np.intp], refined: Refined, min_quality: float = 0.0, same_person: float = 1.0
 ) -> People:
-    """The second pass's poses and scores in place of the averages; best score first.
+    """The second pass's poses in place of the averages, and people scored anew; best score first.
+
+    A person's score becomes min(1, sum of the proposals' scores) x expected similarity, 0 to 1.
 
     Args:
         people: of the integration. seeds: (n,) position of the best proposal of each person's group.
@@ -52,17 +54,19 @@ def refine(
     at = {int(seed): i for i, seed in enumerate(refined.seeds)}
     seen = np.array([i for i, seed in enumerate(seeds) if int(seed) in at], dtype=np.intp)
     rows = np.array([at[int(seeds[i])] for i in seen], dtype=np.intp)
-    good = refined.quality[rows] >= min_quality
-    seen, rows = seen[good], rows[good]
-    joints2d, quality = refined.joints2d[rows].astype(np.float32), refined.quality[rows].astype(np.float32)
+    # Probability that somebody is there (proposals' scores sum to more for clear people) x how similar, if so.
+    scores = np.minimum(people.scores[seen], 1) * refined.quality[rows].astype(np.float32)
+    good = scores >= min_quality
+    seen, rows, scores = seen[good], rows[good], scores[good]
+    joints2d = refined.joints2d[rows].astype(np.float32)
     around = box_ops.around(joints2d, BOX_MARGIN)
-    kept = np.argsort(-quality, kind="stable")
+    kept = np.argsort(-scores, kind="stable")
     if same_person < 1:
-        kept = oks_nms(joints2d, quality, box_ops.area(box_ops.around(joints2d)), LCR13.sigmas, same_person)
+        kept = oks_nms(joints2d, scores, box_ops.area(box_ops.around(joints2d)), LCR13.sigmas, same_person)
     seen, rows = seen[kept], rows[kept]
     joints3d = refined.joints3d[rows] - body_centre(refined.joints3d[rows])[:, None]
     return replace(
-        people, scores=quality[kept], boxes=around[kept], joints2d=joints2d[kept], joints3d=joints3d.astype(np.float32),
+        people, scores=scores[kept], boxes=around[kept], joints2d=joints2d[kept], joints3d=joints3d.astype(np.float32),
         visibility=refined.visibility[rows].astype(np.float32), hypotheses=tuple(people.hypotheses[i] for i in seen),
         errors=refined.errors[rows].astype(np.float32),
     )  # fmt: skip
