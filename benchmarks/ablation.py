@@ -35,7 +35,7 @@ from anchorpose.training.data import read_data
 from anchorpose.training.export import load_model
 from anchorpose.training.fit import FitOptions, fit
 from anchorpose.training.presets import Preset, find_preset
-from anchorpose.training.release import Release
+from anchorpose.training.release import Release, Start
 from anchorpose.training.trunk_weights import load_trunk
 
 PASSES = 3
@@ -210,11 +210,11 @@ def measure_trained(
     torch.manual_seed(0)
     anchors = data.anchors(samples, preset.anchors, 0)
     model = preset.build(anchors)
-    source = load_trunk(model.trunk, args.trunk if preset.backbone == "movenet-multipose" else None)
+    start = Start(load_trunk(model.trunk, args.trunk if preset.backbone == "movenet-multipose" else None))
     dataset = PoseDataset(samples, anchors, preset.augmentation, 0)
     out = args.work / f"{preset.name}_{preset.anchors}_{preset.second_width}_{args.steps}"
     fit(preset, model, data, anchors, dataset,
-        FitOptions(out, epochs=(args.steps + 0.5) / (len(dataset) // preset.batch_size)), source)  # fmt: skip
+        FitOptions(out, epochs=(args.steps + 0.5) / (len(dataset) // preset.batch_size)), start)  # fmt: skip
     model.eval()
     answers = {name: {i.file_name: answer(model, images / i.file_name, preset.max_side)
                       for i in tqdm(truth.images, name)} for name, (truth, images) in sets.items()}  # fmt: skip

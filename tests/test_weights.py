@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import anchorpose
-from anchorpose.app.runtime import read_card
 from anchorpose.core.poses import body_centre
 from anchorpose.evaluation.protocols import evaluate_coco, load_annotations
+from anchorpose.io.cards import read_card
 from anchorpose.io.images import read_image
 
 PHOTOS = Path(__file__).parents[1] / "examples" / "photos"

@@ -21,14 +21,15 @@ def people():
         LCR13, Camera.from_fov(640, 480), np.array([0.9, 0.5, 0.1], f), rng.random((n, 4)).astype(f),
         rng.random((n, j, 2)).astype(f), joints3d, rng.random((n, 3)).astype(f), rng.random((n, j)).astype(f),
         rng.integers(0, 4, (n, j)).astype(np.uint8), (modes, Hypotheses.none(j), Hypotheses.none(j)),
-        np.array([7, 8, 9]),
+        np.array([7, 8, 9]), rng.uniform(0.5, 9, (n, j)).astype(f),
     )  # fmt: skip
 
 
 def test_dict_round_trip_through_real_json_without_nan(people):
     text = json.dumps(people.to_dict(), allow_nan=False)
     back = Poses.from_dict(json.loads(text))
-    for name in ("scores", "boxes", "joints2d", "joints3d", "translation", "joint_scores", "joint_states", "track_ids"):
+    for name in ("scores", "boxes", "joints2d", "joints3d", "translation", "joint_scores", "joint_states", "track_ids",
+                 "joint_errors"):
         np.testing.assert_allclose(getattr(back, name), getattr(people, name), atol=1e-5)
     assert back.skeleton == people.skeleton
     assert back.camera == people.camera
@@ -47,6 +48,7 @@ def test_slicing_masks_and_iteration_agree(people):
     np.testing.assert_array_equal(people[1:].scores, people.scores[1:])
     np.testing.assert_array_equal(people[people.scores > 0.3].track_ids, [7, 8])
     np.testing.assert_array_equal(people[[2, 0]].track_ids, [9, 7])
+    np.testing.assert_array_equal(people[[2, 0]].joint_errors, people.joint_errors[[2, 0]])
     assert [float(p.scores[0]) for p in people] == people.scores.tolist()
     assert len(people[[2, 0]].hypotheses[1]) == 1
     assert len(people.above(0.5)) == 2
@@ -57,6 +59,8 @@ def test_conversion_by_names_marks_what_is_missing(people):
     np.testing.assert_array_equal(coco.joints2d[:, 5], people.joints2d[:, LCR13.index("left_shoulder")])
     assert np.isnan(coco.joints2d[:, 0]).all()
     assert (coco.joint_states[:, 0] == JointState.MISSING).all()
+    assert np.isnan(coco.joint_errors[:, 0]).all()
+    np.testing.assert_array_equal(coco.joint_errors[:, 5], people.joint_errors[:, LCR13.index("left_shoulder")])
     back = coco.to_skeleton(LCR13)
     np.testing.assert_array_equal(back.joints2d[:, :12], people.joints2d[:, :12])
     assert np.isnan(back.joints2d[:, 12]).all()

@@ -10,8 +10,9 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
 from anchorpose.app.estimator import find_model  # noqa: E402
-from anchorpose.app.runtime import OnnxModel, read_card  # noqa: E402
+from anchorpose.app.runtime import OnnxModel  # noqa: E402
 from anchorpose.core.errors import InputError  # noqa: E402
+from anchorpose.io.cards import read_card  # noqa: E402
 from anchorpose.io.images import read_image  # noqa: E402
 from anchorpose.io.letterbox import letterbox  # noqa: E402
 from anchorpose.training.checkpoint import save_checkpoint  # noqa: E402

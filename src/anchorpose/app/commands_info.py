@@ -25,7 +25,8 @@ class Info:
         import onnxruntime
 
         from anchorpose.app.estimator import find_model, known_models
-        from anchorpose.app.runtime import OnnxModel, read_card
+        from anchorpose.app.runtime import OnnxModel
+        from anchorpose.io.cards import read_card
 
         rows = {
             "anchorpose": anchorpose.__version__,

@@ -80,24 +80,6 @@ class OnnxModel:
         return Proposals(*first), Refined(*second) if second else None
 
 
-def read_card(model: Path) -> dict[str, Any]:
-    """The card `NAME.json` beside `NAME.onnx`: where the weights come from and what they reach; {} without one.
-
-    Raises:
-        InputError: the card is no JSON object.
-    """
-    path = model.with_suffix(".json")
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the card {path}: {_first_line(error)}") from error
-    if not isinstance(card, dict):
-        raise InputError(f"the card {path} holds {type(card).__name__}, wanted a JSON object")
-    return card
-
-
 def available_cores() -> int:
     """Physical cores that this process may use; a second thread on a core slows matrix products down."""
     if not hasattr(os, "sched_getaffinity"):  # macOS, Windows

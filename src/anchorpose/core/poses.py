@@ -128,9 +128,11 @@ class Poses:
             return picked
 
         nan = float("nan")
+        errors = None if self.joint_errors is None else pick(self.joint_errors, nan)
         return replace(
             self, skeleton=skeleton, joints2d=pick(self.joints2d, nan), joints3d=pick(self.joints3d, nan),
-            joint_scores=pick(self.joint_scores, 0), joint_states=pick(self.joint_states, JointState.MISSING),
+            joint_errors=errors, joint_scores=pick(self.joint_scores, 0),
+            joint_states=pick(self.joint_states, JointState.MISSING),
             hypotheses=tuple(Hypotheses(h.scores, pick(h.joints2d, nan), pick(h.joints3d, nan))
                              for h in self.hypotheses),
         )  # fmt: skip

@@ -17,7 +17,7 @@ from anchorpose.training.data import read_data
 from anchorpose.training.export import load_model
 from anchorpose.training.fit import FitOptions, fit
 from anchorpose.training.presets import find_preset
-from anchorpose.training.release import Release
+from anchorpose.training.release import Release, Start
 from anchorpose.training.trunk_weights import load_trunk
 from anchorpose.training.validate import validate
 
@@ -48,10 +48,9 @@ def train(
     torch.manual_seed(options.seed)
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     model = preset.build(anchors)
-    released = release.fill(model) if release else frozenset()
-    source = f"all of {release.path.name}" if release else load_trunk(model.trunk, trunk_weights)
+    begin = release.fill(model) if release else Start(load_trunk(model.trunk, trunk_weights))
     dataset = PoseDataset(samples, anchors, replace(preset.augmentation), options.seed, read.fresh)
-    folder = fit(preset, model, read, anchors, dataset, options, source, released)
+    folder = fit(preset, model, read, anchors, dataset, options, begin)
     if pairs:
         measure(options.out, pairs)
     return folder

@@ -24,7 +24,7 @@ from anchorpose.lcrnet.anchors import AnchorPoses
 from anchorpose.lcrnet.model import DecodedPeople, DecodedProposals, LCRNet
 from anchorpose.training.checkpoint import find_checkpoint, read_card, read_weights
 from anchorpose.training.presets import Preset, find_preset
-from anchorpose.training.release import HALF_SUFFIX, METADATA_KEY, anchors_to_metadata
+from anchorpose.training.release import HALF_SUFFIX, METADATA_KEY, absent_tensors, anchors_to_metadata
 
 OUTPUTS = DecodedProposals._fields
 SECOND_OUTPUTS = DecodedPeople._fields
@@ -86,6 +86,7 @@ def export(run: Path, out: Path, pictures: list[NDArray[np.uint8]] | None = None
     model, preset, card = load_model(run)
     checks = pictures or [np.random.default_rng(s).integers(0, 256, (320, 384 + 32 * s, 3), np.uint8) for s in range(2)]
     graph = _trace(model)
+    absent = absent_tensors(model, graph)
     # Noise has hardly a person, so there every proposal is compared, however unlikely.
     parity = _parity(model, graph, checks, preset.integration.min_score if pictures else 0.0)
     if parity.pixels > WRONG_PIXELS or parity.metres > WRONG_METRES:
@@ -96,7 +97,7 @@ def export(run: Path, out: Path, pictures: list[NDArray[np.uint8]] | None = None
     anchors = AnchorPoses(model.anchors3d.numpy(), model.anchors2d.numpy())
     metadata = {"preset": preset.name, "K": preset.anchors, "max_side": preset.max_side,
                 "integration": asdict(preset.integration), "skeleton": LCR13.name,
-                "anchors": anchors_to_metadata(anchors)}  # fmt: skip
+                "anchors": anchors_to_metadata(anchors), "tensors": absent}  # fmt: skip
     helper.set_model_props(graph, {METADATA_KEY: json.dumps(metadata)})
     _write(graph, card, out)
     return parity

@@ -29,6 +29,7 @@ from anchorpose.lcrnet.trunks import TrunkFeatures
 from anchorpose.training.checkpoint import find_checkpoint, read_card, read_weights, save_checkpoint
 from anchorpose.training.data import Data
 from anchorpose.training.presets import Preset
+from anchorpose.training.release import Start
 from anchorpose.training.replay import FeatureReplay
 
 SAVE_EVERY_SECONDS = 300.0
@@ -85,13 +86,20 @@ class TrainingModel(nn.Module):
         return self.model.losses(features, targets, size, generator)
 
 
-def fit(preset: Preset, model: LCRNet, data: Data, anchors: AnchorPoses, dataset: PoseDataset, options: FitOptions,
-        trunk: str, released: frozenset[str] = frozenset()) -> Path:  # fmt: skip
+def fit(
+    preset: Preset,
+    model: LCRNet,
+    data: Data,
+    anchors: AnchorPoses,
+    dataset: PoseDataset,
+    options: FitOptions,
+    start: Start,
+) -> Path:
     """Train, and write the last checkpoint into `options.out/last`.
 
     Args:
-        preset, model, data, anchors, dataset: what is trained on what. trunk: where the trunk's weights are from.
-        released: names of the parameters that begin with released weights, which learn at `preset.tuned_rate`.
+        preset, model, data, anchors, dataset: what is trained on what. options: of the run.
+        start: what the weights begin with; released ones learn at `preset.tuned_rate`.
 
     Returns:
         the checkpoint's folder.
@@ -101,12 +109,12 @@ def fit(preset: Preset, model: LCRNet, data: Data, anchors: AnchorPoses, dataset
     """
     set_seed(options.seed)
     accelerator = Accelerator(mixed_precision=options.mixed_precision)
-    groups = _groups(model, preset, released)
+    groups = _groups(model, preset, start.released)
     optimizer = torch.optim.AdamW(groups, lr=preset.learning_rate, weight_decay=preset.weight_decay)
     averaged = AveragedModel(model, multi_avg_fn=_ema(preset.ema))
     progress = _resume(options, preset, model, averaged, optimizer) if options.resume else Progress()
     wrapped, optimizer = accelerator.prepare(TrainingModel(model), optimizer)
-    card = _card(preset, data, trunk) | {"processes": accelerator.num_processes}
+    card = _card(preset, data, start) | {"processes": accelerator.num_processes}
     run = _Run(preset, options, accelerator, wrapped, model, averaged, optimizer, progress, card)
     run.train(dataset)
     return options.out / "last"
@@ -275,14 +283,14 @@ def _ema(decay: float) -> Any:
     return average
 
 
-def _card(preset: Preset, data: Data, trunk: str) -> dict[str, Any]:
+def _card(preset: Preset, data: Data, start: Start) -> dict[str, Any]:
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return {
         "schema": "anchorpose/card/1",
         "preset": json.loads(json.dumps(asdict(preset))),
-        "use": data.use,
-        "trunk": trunk,
-        "data": data.licences(),
+        "use": "; ".join(dict.fromkeys(filter(None, [start.use, data.use]))),
+        "trunk": start.text,
+        "data": start.licences | data.licences(),
         "commit": commit.stdout.strip() or None,
         "torch": torch.__version__,
     }
