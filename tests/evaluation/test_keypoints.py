@@ -143,9 +143,11 @@ def test_5000_images_of_4_people_take_less_than_10_seconds(rng: np.random.Genera
         people = rng.uniform(100, 500, (4, 1, 2)) + rng.normal(0, 25, (4, 17, 2))
         truths.append(truth_of(people))
         detections.append(Detections(people + rng.normal(0, 6, people.shape), rng.random(4)))
-    start = time.perf_counter()
+    start = time.process_time()  # what other processes take does not count
     result = oks_average_precision_by_area(truths, detections)
-    assert time.perf_counter() - start < 10
+    seconds = time.process_time() - start
+    print(f"{seconds:.1f} s")  # pytest -s shows it
+    assert seconds < 10
     assert result["all"].people == 20_000
     assert 0.1 < result["all"].ap < 0.9
 

@@ -110,6 +110,7 @@ def test_coco_results_of_ours_and_of_others(tmp_path, rng):
     np.testing.assert_allclose(person.joints2d[0, 0], [1.5, 2.5])
     np.testing.assert_allclose(person.joint_scores[0], np.where(np.arange(14) == 3, 0, flat[:, 2]), rtol=1e-6)
     nobody = read_predictions(write(tmp_path, []), IMAGES, LSP14)
+    assert nobody.absent == ("val/a.jpg", "val/b.jpg")
     assert [len(p) for p in nobody.people.values()] == [0, 0]
 
 

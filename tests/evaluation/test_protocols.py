@@ -12,6 +12,7 @@ from anchorpose.core.errors import InputError
 from anchorpose.core.poses import Poses
 from anchorpose.core.skeleton import BODY12, COCO17, LCR13, LSP14
 from anchorpose.evaluation.protocols import LSP_JOINTS, evaluate_coco, evaluate_lsp, format_table, load_annotations
+from anchorpose.evaluation.published import COLUMNS, format_beside
 from tests.evaluation.fakes import annotation, coco, person, poses, scene, write
 from tests.evaluation.test_keypoints import ours, reference
 
@@ -64,6 +65,22 @@ def test_lsp_takes_the_person_that_overlaps_not_the_best_score(tmp_path: Path, r
     assert (table["PCK@0.2"], table["people"], table["not_found"], table["joints"]) == (1, 1, 0, 13)
     assert table["PCK@0.2 head_top"] == table["body_PCK@0.2"] == 1
     assert "PCK@0.2 neck" not in table
+
+
+def test_lsp_kinds_of_joints_are_the_mean_of_their_sides(tmp_path: Path, rng: np.random.Generator) -> None:
+    truth = [person(rng, LSP14) for _ in range(4)]
+    found = [p.copy() for p in truth]
+    for i, (side, joint) in enumerate((("left", "wrist"), ("right", "wrist"), ("left", "wrist"), ("left", "knee"))):
+        found[i][LSP14.index(f"{side}_{joint}")] += 1e4
+    found[1][LSP14.index("head_top")] += 1e4
+    people = {f"{i + 1}.jpg": poses(joints[None], None, LSP14) for i, joints in enumerate(found)}
+    table = evaluate_lsp(lsp(tmp_path, truth), people)
+    kinds = ("head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+    assert [table[f"PCK@0.2 {kind}"] for kind in kinds] == [0.75, 1, 1, (0.5 + 0.75) / 2, 1, (0.75 + 1) / 2, 1]
+    assert {column for columns in COLUMNS["lsp"].values() for column in columns.values()} <= set(table)
+    first, ours, *_ = format_beside("lsp", {"ours": table}).splitlines()
+    assert first.split() == [*(kind.title() for kind in kinds), "Mean", "12", "body", "joints"]
+    assert ours.split()[:5] == ["ours", "0.750", "1.000", "1.000", "0.625"]
 
 
 @pytest.mark.parametrize("found", ["nobody", "a stranger", "nan"])

@@ -94,7 +94,9 @@ def test_pckh_by_hand(rng):
     table = evaluate_mpii_single(bench, off)
     assert table["wrist"] == pytest.approx(100 * 11 / 12)
     assert {table[name] for name in COLUMNS if name != "wrist"} == {100.0}
-    assert table["PCKh@0.5"] == pytest.approx(100 * (1 - 1 / (6 * 14)))
+    assert (table["PCKh@0.5"], table["PCKh@1"]) == (pytest.approx(100 * (1 - 1 / (6 * 14))), 100)
+    far = evaluate_mpii_single(bench, moved(off, "left_knee", (HEAD + 1, 0), rows=[0], only="2.jpg"))
+    assert far["PCKh@1"] == pytest.approx(100 * (1 - 1 / (6 * 14)))
     # Every joint a quarter of a head size off: right from 0.25 on, half of the curve from 0 to 0.5.
     shifted = perfect(bench)
     for joint in MPII16.joints:
@@ -130,9 +132,9 @@ def test_multi_ap_by_hand(rng):
     own = perfect(bench)["0.jpg"]
     # The better scored person's ankles are wrong: the first of two detections misses, precision 1/2 at recall 1/2.
     scored = replace(own, scores=np.array([0.9, 0.1], np.float32))
-    table = evaluate_mpii_multi(bench, moved({"0.jpg": scored}, "left_ankle", (0, 55), rows=[0]))
+    table = evaluate_mpii_multi(bench, moved({"0.jpg": scored}, "left_ankle", (0, 0.6 * HEAD), rows=[0]))
     assert table["ankle"] == pytest.approx((100 + 100 * 0.5 * 0.5) / 2)
-    assert table["AP"] == pytest.approx((13 * 100 + 25) / 14)
+    assert (table["AP"], table["AP@1"]) == (pytest.approx((13 * 100 + 25) / 14), 100)
     # By the joints' own scores the wrong one can be last.
     own_scores = np.repeat(np.array([[0.1], [0.9]], np.float32), 16, axis=1)
     ranked = {"0.jpg": replace(scored, joint_scores=own_scores)}

@@ -7,7 +7,14 @@ from scipy.spatial.transform import Rotation
 from anchorpose.core.errors import InputError
 from anchorpose.core.poses import JointState
 from anchorpose.core.skeleton import COCO17, H36M32, LCR13, LSP14, MUPOTS17, Skeleton
-from anchorpose.evaluation.protocols3d import ACTIVITIES, H36M17, evaluate_3dhp, evaluate_h36m, evaluate_mupots
+from anchorpose.evaluation.protocols3d import (
+    ACTIVITIES,
+    H36M17,
+    SIX_ACTIONS,
+    evaluate_3dhp,
+    evaluate_h36m,
+    evaluate_mupots,
+)
 from tests.evaluation.people3d import found, nobody, picture
 
 ACTIONS = ("WalkTogether", "Directions", "Walking", "SittingDown", "Sitting", "WalkingDog")
@@ -73,6 +80,22 @@ def test_h36m_is_what_the_definition_says(rng):
             assert table[f"{name} {action}"] == pytest.approx(mean, rel=1e-5)
     rows = [name.removeprefix("MPJPE ") for name in table if name.startswith("MPJPE ") and "mean" not in name]
     assert rows == ["Directions", "Sitting", "SittingDown", "Walking", "WalkingDog", "WalkTogether"]  # as table 3
+
+
+def test_h36m_in_pixels_and_over_six_actions(rng):
+    names = [*SIX_ACTIONS, "Posing"]
+    truths = [picture(f"{i}.jpg", H36M32, seed=i, activity=name) for i, name in enumerate(names)]
+    predictions = noisy(truths, rng, 0.1)
+    by_name = {t.file_name: predictions[t.file_name].joints2d[0] for t in truths}
+    for guess in by_name.values():
+        guess[:] = rng.uniform(0, 1000, guess.shape)
+    by_name["0.jpg"][4] = np.nan
+    table = evaluate_h36m(truths, predictions, "p2")
+    distances = [np.hypot(*(by_name[t.file_name][j] - t.joints2d[0, H36M32.index(joint)]))
+                 for t in truths for j, joint in enumerate(LCR13.joints)]  # fmt: skip
+    assert table["2D error"] == pytest.approx(np.mean([d for d in distances if not np.isnan(d)]), rel=1e-5)
+    assert table["MPJPE mean of 6 actions"] == pytest.approx(np.mean([table[f"MPJPE {name}"] for name in SIX_ACTIONS]))
+    assert "MPJPE mean of 6 actions" not in evaluate_h36m(truths[1:], predictions, "p2")
 
 
 def test_h36m_means_over_pictures_and_over_actions_differ(rng):

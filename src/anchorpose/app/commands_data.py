@@ -22,14 +22,15 @@ _Json = Annotated[str | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="
 _MaybeFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
 _Format = Literal["coco", "coco-results", "anchorpose", "openpose"]
 _Archive = Literal["lsp-mat", "lspe-mat", "mpii-mat", "flic-mat", "crowdpose", "posetrack", "h36m-p1", "h36m-p2",
-                   "h36m-p3", "3dhp-train", "3dhp-test", "mupots", "3dpw", "humaneva"]  # fmt: skip
+                   "h36m-p3", "3dhp-train", "3dhp-test", "mupots", "3dpw", "humaneva", "panoptic",
+                   "agora"]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Check:
     """Lists what is wrong with COCO-style keypoint annotations, and draws some."""
 
-    files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE.json")]
+    files: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="FILE.json", help_behavior_hint="")]
     """Annotations; several are the splits of one data set, which must not share pictures."""
     images: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = ()
     """Folder of the pictures: one for all files, or one for each in their order."""
@@ -91,7 +92,8 @@ class Convert:
     """Turns a keypoint file into another format or skeleton, and says what is lost."""
 
     source: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="IN")]
-    """The file, or the folder of OpenPose or of an unpacked archive."""
+    """The file (of AGORA an exported table), or the folder of OpenPose or of an unpacked archive (of CMU Panoptic a
+    sequence)."""
     read_as: Annotated[_Format | _Archive, tyro.conf.arg(name="from")]
     """Its format: COCO annotations, COCO results, our poses.json, OpenPose's folder of JSON, or an original archive."""
     write_as: Annotated[_Format, tyro.conf.arg(name="to")]

@@ -61,6 +61,18 @@ def read_agora(table: Path, images: Path, size: tuple[int, int] = FULL_SIZE) -> 
     return samples
 
 
+def first_picture(table: Path) -> str:
+    """Name of the first picture of an exported table.
+
+    Raises:
+        InputError: the table cannot be read, or is empty.
+    """
+    rows = _rows(Path(table))
+    if not rows:
+        raise InputError(f"{table} has no rows, wanted a picture in each; {AGORA.source}")
+    return str(rows[0]["imgPath"])
+
+
 def agora_frames(table: Path, images: Path, size: tuple[int, int] = FULL_SIZE) -> Iterator[Frame3D]:
     """Pictures of one exported table, in SMPL's first 22 joints and a head top.
 

@@ -54,7 +54,8 @@ def convert(source: Path, read_as: Format | ArchiveFormat, out: Path, write_as: 
         out: the file to write, for `openpose` an existing folder.
         skeleton: joints to write; None keeps them (COCO results are always COCO's 17, OpenPose's always BODY_25).
         annotations: COCO file that names the images; needed to read COCO results and OpenPose, which do not say which
-            pictures there are or how large they are.
+            pictures there are or how large they are. Its image ids are written, else those of a COCO source, else
+            numbers from the pictures' names.
         split: part of an original archive, see `convert_archives.SPLITS`.
 
     Raises:
@@ -79,7 +80,8 @@ def convert(source: Path, read_as: Format | ArchiveFormat, out: Path, write_as: 
         results = read_coco_results(source, load_coco(annotations))
     else:
         results = read_openpose(source, load_coco(annotations))
-    ids = None if annotations is None else {str(i["file_name"]): int(i["id"]) for i in load_coco(annotations)["images"]}
+    naming = source if annotations is None and read_as == "coco" else annotations
+    ids = None if naming is None else {str(i["file_name"]): int(i["id"]) for i in load_coco(naming)["images"]}
     target = _FIXED.get(write_as, skeleton)
     if target is not None:
         lost += _lost_joints(results, target, middles=write_as == "openpose")
@@ -105,13 +107,17 @@ def _write(results: list[Result], out: Path, write_as: Format, ids: Mapping[str,
             "people's 3D": _with_3d, "track identities": _tracked, "people's joint scores": len,
         })  # fmt: skip
         return write_json(out, to_coco(results, ids))
-    lost += _counts(results, {"people's scores, boxes and joint states": len})
+    lost += _counts(results, {
+        "people without any of OpenPose's joints": lambda p: int((~_present(p.to_skeleton(BODY25)).any(1)).sum()),
+        "people's scores, boxes and joint states": len,
+    })  # fmt: skip
     stems = [Path(file).stem for file, _ in results]
     if len(set(stems)) < len(stems):
         raise InputError(f"two pictures are called {max(stems, key=stems.count)}, wanted different names, since "
                          "OpenPose's files are called by them; convert them one folder at a time")  # fmt: skip
     for stem, (_, poses) in zip(stems, results, strict=True):
-        write_json(out / f"{stem}{OPENPOSE_SUFFIX}", to_openpose(poses))
+        own = poses[_present(poses.to_skeleton(BODY25)).any(1)]
+        write_json(out / f"{stem}{OPENPOSE_SUFFIX}", to_openpose(own))
     return None
 
 

@@ -13,6 +13,7 @@ from anchorpose.core.errors import InputError
 from anchorpose.core.poses import JointState, Poses
 from anchorpose.core.skeleton import LCR13, Skeleton
 from anchorpose.datasets import (
+    agora,
     crowdpose,
     flic,
     h36m,
@@ -21,6 +22,7 @@ from anchorpose.datasets import (
     mpi_inf_3dhp,
     mpii,
     mupots,
+    panoptic,
     posetrack,
     threedpw,
 )
@@ -30,7 +32,8 @@ from anchorpose.io.formats import Result
 from anchorpose.io.images import read_image
 
 ArchiveFormat = Literal["lsp-mat", "lspe-mat", "mpii-mat", "flic-mat", "crowdpose", "posetrack", "h36m-p1", "h36m-p2",
-                        "h36m-p3", "3dhp-train", "3dhp-test", "mupots", "3dpw", "humaneva"]  # fmt: skip
+                        "h36m-p3", "3dhp-train", "3dhp-test", "mupots", "3dpw", "humaneva", "panoptic",
+                        "agora"]  # fmt: skip
 ARCHIVE_FORMATS: tuple[str, ...] = get_args(ArchiveFormat)
 SPLITS: Mapping[str, tuple[str, ...]] = {
     "lsp-mat": ("test", "train", "all"), "mpii-mat": ("train", "test", "all"), "flic-mat": ("test", "train", "all"),
@@ -49,7 +52,10 @@ def read_archive(kind: ArchiveFormat, root: Path, split: str | None = None) -> t
     because no archive but CrowdPose's and PoseTrack's says how large they are.
 
     Args:
-        kind: which archive. root: the unpacked archive. split: one of `SPLITS`; None is the first.
+        kind: which archive.
+        root: the unpacked archive; of CMU Panoptic a sequence, of which all cameras are read whose pictures have been
+            extracted; of AGORA an exported table, beside which the folders of pictures lie.
+        split: one of `SPLITS`; None is the first.
 
     Raises:
         InputError: parts or pictures are missing, a file is not as the archive has it, or there is no such split.
@@ -63,7 +69,8 @@ def read_archive(kind: ArchiveFormat, root: Path, split: str | None = None) -> t
         raise InputError(f"{root} has no annotated picture in {split or 'this part'} of {kind}; choose with --split")
     labels = [p.annotation for s in samples for p in s.people if p.annotation is not None]
     own = labels[0].skeleton if labels else None
-    return [_result(sample, root, own) for sample in samples], _lost(samples)
+    folder = root.parent if kind == "agora" else root
+    return [_result(sample, folder, own) for sample in samples], _lost(samples)
 
 
 def _read(kind: ArchiveFormat, root: Path, split: Any) -> list[Sample]:
@@ -78,8 +85,24 @@ def _read(kind: ArchiveFormat, root: Path, split: Any) -> list[Sample]:
         "3dhp-train": lambda: mpi_inf_3dhp.read_3dhp_train(root),
         "3dhp-test": lambda: mpi_inf_3dhp.read_3dhp_test(root),
         "3dpw": lambda: threedpw.read_3dpw(root, split), "humaneva": lambda: humaneva.read_humaneva(root, split),
+        "panoptic": lambda: _read_panoptic(root), "agora": lambda: _read_agora(root),
     }  # fmt: skip
     return readers[kind]()
+
+
+def _read_panoptic(sequence: Path) -> list[Sample]:
+    cameras = sorted(folder.name for folder in (sequence / "hdImgs").glob("*") if folder.is_dir())
+    return panoptic.read_panoptic(sequence, cameras or ("00_00",))
+
+
+def _read_agora(table: Path) -> list[Sample]:
+    """The pictures lie in folders called by their split, whose name the table does not hold, in one of two sizes."""
+    name = agora.first_picture(table)
+    found = next((p for p in (table.parent / name, *sorted(table.parent.glob(f"*/{name}"))) if p.is_file()), None)
+    if found is None:
+        raise InputError(f"{name} is neither beside {table} nor in a folder there, wanted the pictures; "
+                         f"{agora.AGORA.source}")  # fmt: skip
+    return agora.read_agora(table, found.parent, _size(found))
 
 
 def _result(sample: Sample, root: Path, own: Skeleton | None) -> Result:
@@ -93,9 +116,13 @@ def _result(sample: Sample, root: Path, own: Skeleton | None) -> Result:
     joints3d = np.array([_joints3d(p, j) for p in people], np.float32).reshape(n, j, 3)
     known = np.isfinite(joints2d).all(axis=-1)
     states = np.where(known, np.where(seen == 0, JointState.HIDDEN, JointState.VISIBLE), JointState.MISSING)
+    size = _size(sample.image)
+    if own is None:  # projected, not drawn by somebody who looked at the picture
+        outside = ((joints2d < 0) | (joints2d > np.array(size))).any(axis=-1)  # False for NaN
+        states = np.where(outside, JointState.OUTSIDE, states)
     ids = [None if p.annotation is None else p.annotation.track_id for p in people]
     poses = Poses(
-        skeleton, Camera.from_fov(*_size(sample.image)), np.ones(n, np.float32),
+        skeleton, Camera.from_fov(*size), np.ones(n, np.float32),
         np.array([p.box for p in people], np.float32).reshape(n, 4), joints2d, joints3d,
         np.full((n, 3), np.nan, np.float32), (states == JointState.VISIBLE).astype(np.float32),
         states.astype(np.uint8), track_ids=None if None in ids or not ids else np.array(ids, np.int64),

@@ -134,7 +134,11 @@ class _Fitted:
 
     @classmethod
     def to_pairs(cls, world: NDArray[np.float64], pixels: NDArray[np.float64], where: str) -> _Fitted:
-        """Least squares over joints (frames, 15, 3) in millimetres and (frames, 15, 2) in pixels."""
+        """Least squares over joints (frames, 15, 3) in millimetres and (frames, 15, 2) in pixels.
+
+        Raises:
+            InputError: there are fewer than two frames; `where` is named.
+        """
         chosen = np.unique(np.linspace(0, max(len(world) - 1, 0), _FITTED_FRAMES).astype(int))
         if len(world) < 2:
             raise InputError(f"{where} has {len(world)} frames without gaps, wanted at least 2; {HUMANEVA.source}")

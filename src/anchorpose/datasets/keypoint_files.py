@@ -96,7 +96,15 @@ def read_coco_results(path: Path, images: dict[str, Any]) -> list[Result]:
 
 
 def read_openpose(folder: Path, images: dict[str, Any]) -> list[Result]:
-    """OpenPose's BODY_25 in 2D; c becomes the joint's score, their mean the person's."""
+    """OpenPose's BODY_25 in 2D; c becomes the joint's score, their mean the person's.
+
+    Args:
+        folder: with one JSON for each picture, called like it.
+        images: COCO file that names the pictures and their sizes.
+
+    Raises:
+        InputError: there is no such folder, or a picture's file is missing or broken.
+    """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder, wanted OpenPose's with one NAME{OPENPOSE_SUFFIX} a picture")
     results = []

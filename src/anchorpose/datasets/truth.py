@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from anchorpose.core import boxes
 from anchorpose.core.errors import InputError
+from anchorpose.core.poses import JointState
 from anchorpose.core.skeleton import Skeleton
 from anchorpose.datasets.samples import Annotation, Person, Sample
 from anchorpose.evaluation.annotations import Annotations, ImageEntry
@@ -24,7 +25,8 @@ def benchmark_of(samples: Sequence[Sample], root: Path) -> Benchmark:
 
     Names of pictures are relative to `root`, with forward slashes, and their sizes are unknown (0). Who is in the
     samples without joints is ignored; who has no annotation at all (an ignore region's box) is left out, since
-    `ignore_regions` says so. A person's area is the annotated one, else `crowdpose.AREA_SHARE` of the box.
+    `ignore_regions` says so. Joint states are those that the data set tells. A person's area is the annotated one,
+    else `crowdpose.AREA_SHARE` of the box.
 
     Args:
         samples: of one of the readers that keep `Person.annotation`. Those without `id` are numbered from 0.
@@ -90,5 +92,8 @@ def _truth(people: Sequence[tuple[Person, Annotation]], skeleton: Skeleton) -> T
     around = np.array([p.box for p, _ in people], np.float64).reshape(m, 4)
     areas = np.array([_area(p, a) for p, a in people], np.float64)
     nobody = np.zeros(m, dtype=np.bool_)
+    visible = np.array([a.visible for _, a in people], np.int8).reshape(m, j)
+    states = np.select([visible > 0, visible == 0], [JointState.VISIBLE, JointState.HIDDEN], JointState.MISSING)
     return Truth(np.where(labelled[..., None], joints, 0.0), labelled, around, areas, nobody,
-                 np.logical_not(labelled.any(axis=1)))  # fmt: skip
+                 np.logical_not(labelled.any(axis=1)),
+                 states=np.where(labelled, states, JointState.MISSING).astype(np.uint8))  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anchorpose.core.errors import InputError
+from anchorpose.core.poses import JointState
 from anchorpose.core.skeleton import COCO17, LSP14, Skeleton
 from anchorpose.evaluation.keypoints import Truth
 
@@ -48,10 +50,11 @@ class Annotations:
 def load_annotations(path: str | Path) -> Annotations:
     """Read a COCO keypoint file (17 COCO joints, 14 LSP joints or any named set of joints).
 
-    People without `keypoints` or with `num_keypoints` 0 and crowds are kept and marked as ignored.
+    People without `keypoints` or with `num_keypoints` 0 and crowds are kept and marked as ignored. Joint states are
+    those of `joint_state` (rendered scenes have it), else COCO's v: 2 can be seen, 1 is hidden.
 
     Raises:
-        InputError: no such file, not JSON, or not COCO keypoint annotations.
+        InputError: no such file, not JSON, not COCO keypoint annotations, or images or people stand in it twice.
     """
     data = _read(Path(path))
     try:
@@ -61,6 +64,11 @@ def load_annotations(path: str | Path) -> Annotations:
         by_image: dict[int, list[Any]] = {image.id: [] for image in images}
         if len(by_image) != len(images):
             raise InputError("two images have the same id")
+        if twice := _repeated(image.file_name for image in images):
+            raise InputError(f"two images are called {twice}, wanted a name for each, since predictions are found "
+                             "by it")  # fmt: skip
+        if twice := _repeated(str(a["id"]) for a in data["annotations"] if a.get("id") is not None):
+            raise InputError(f"two annotations have the id {twice}, wanted another for each; is somebody in it twice?")
         for annotation in data["annotations"]:
             if annotation["image_id"] not in by_image:
                 raise InputError(f"annotation {annotation.get('id')} is of image {annotation['image_id']}, "
@@ -92,6 +100,11 @@ def _read(path: Path) -> Mapping[str, Any]:
     return data
 
 
+def _repeated(names: Iterable[str]) -> str | None:
+    """The first that stands there more than once."""
+    return next((name for name, count in Counter(names).items() if count > 1), None)
+
+
 def _category(categories: list[Any]) -> tuple[int, Skeleton]:
     """Id and skeleton of the first category that has joints."""
     for category in categories:
@@ -118,7 +131,21 @@ def _truth(annotations: list[Any], skeleton: Skeleton) -> Truth:
         if not (np.isfinite(keypoints[i]).all() and np.isfinite(boxes[i]).all() and np.isfinite(areas[i])):
             raise InputError(f"annotation {a.get('id')} holds a number that is not finite")
     corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1)
-    return Truth(keypoints[..., :2], keypoints[..., 2] > 0, corners, areas, crowd, ignore, _exact3d(annotations, j))
+    states = np.array([_states(a, flags) for a, flags in zip(annotations, keypoints[..., 2], strict=True)], np.uint8)
+    return Truth(keypoints[..., :2], keypoints[..., 2] > 0, corners, areas, crowd, ignore, _exact3d(annotations, j),
+                 states.reshape(m, j))  # fmt: skip
+
+
+def _states(annotation: Mapping[str, Any], flags: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """(J,) of JointState."""
+    names = [str(name) for name in annotation.get("joint_state") or ()]
+    if len(names) != len(flags):
+        return np.select([flags >= 2, flags > 0], [JointState.VISIBLE, JointState.HIDDEN], JointState.MISSING)
+    known = {state.name.lower(): state for state in JointState}
+    if unknown := [name for name in names if name.lower() not in known]:
+        raise InputError(f"annotation {annotation.get('id')} has the joint state {unknown[0]!r}, wanted one of "
+                         f"{', '.join(known)}")  # fmt: skip
+    return np.array([known[name.lower()] for name in names], np.uint8)
 
 
 def _exact3d(annotations: list[Any], joints: int) -> NDArray[np.floating] | None:

@@ -37,6 +37,7 @@ class Truth:
     crowd: Bools  # (m,) a group, which any number of detections may match
     ignore: Bools  # (m,) annotated, but neither a hit nor a miss (COCO's num_keypoints 0 or iscrowd)
     joints3d: Array | None = None  # (m, J, 3) metres, camera axes, relative to the body centre; NaN where unknown
+    states: NDArray[np.uint8] | None = None  # (m, J) of JointState, MISSING where not known; None: nowhere known
 
     def __len__(self) -> int:
         return len(self.areas)

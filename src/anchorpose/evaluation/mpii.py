@@ -20,9 +20,11 @@ NOT_IN_MEAN = ("pelvis", "thorax")
 """MPII's toolkit leaves these out of the mean: they are easy, and double with hips and neck."""
 
 _Columns = Mapping[str, tuple[str, ...]]
-_COLUMNS: _Columns = {"head": ("head_top",)} | {j: (j,) for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")}
-MULTI_COLUMNS: _Columns = {**_COLUMNS, "head": ("head_top", "nose", "neck", "upper_neck", "head_bottom")}
-"""Column of the tables of several people -> its joints, without their sides."""
+SINGLE_COLUMNS: _Columns = {
+    "head": ("head_top",), **{j: (j,) for j in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")}
+}  # fmt: skip
+MULTI_COLUMNS: _Columns = {**SINGLE_COLUMNS, "head": ("head_top", "nose", "neck", "upper_neck", "head_bottom")}
+"""Column of the tables of one person, and of several people -> its joints, without their sides."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def mpii_pckh(
     counts = np.where([joint in NOT_IN_MEAN for joint in skeleton.joints], 0, curve.counts)
     total = counts.sum()
     mean = float((np.nan_to_num(rate) * counts).sum() / total) if total else float("nan")
-    return MpiiPckh(by_column(rate, skeleton, _COLUMNS), mean, curve)
+    return MpiiPckh(by_column(rate, skeleton, SINGLE_COLUMNS), mean, curve)
 
 
 def by_column(rates: Array, skeleton: Skeleton, columns: _Columns) -> dict[str, float]:

@@ -1,9 +1,9 @@
-"""Predictions from files, by any system: our poses.json, COCO's results and PoseTrack's JSON, matched to the images."""
+"""Predictions from files, by any system: ours, COCO's results and PoseTrack's JSON, matched to the images."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,13 +16,14 @@ from anchorpose.core.errors import InputError
 from anchorpose.core.poses import JointState, Poses
 from anchorpose.core.skeleton import COCO17, LCR13, POSETRACK17, Skeleton
 from anchorpose.evaluation.annotations import ImageEntry
+from anchorpose.evaluation.tracked import RESULTS, name_parts, read_tracked, same_end
 from anchorpose.io.files import read_json
 from anchorpose.io.formats import SCHEMA, from_anchorpose
 
-Kind = Literal["anchorpose", "coco-results", "posetrack"]
+Kind = Literal["anchorpose", "tracks", "coco-results", "posetrack"]
 _LARGEST = 1e6
 """Pixels; what lies farther out is no prediction but a broken file."""
-_ADVICE = "give a poses.json of anchorpose, COCO results or PoseTrack's JSON"
+_ADVICE = "give a poses.json or results.jsonl of anchorpose, COCO results or PoseTrack's JSON"
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,17 @@ class Predictions:
 
 
 def read_predictions(
-    path: Path, images: Sequence[ImageEntry], skeleton: Skeleton, missing: Literal["error", "nobody"] = "error"
+    path: Path,
+    images: Sequence[ImageEntry],
+    skeleton: Skeleton,
+    missing: Literal["error", "nobody"] = "error",
+    root: Path = Path(),
 ) -> Predictions:
     """Read predictions and find those of each image; those of other images do not matter.
 
     - Our poses.json (`anchorpose detect`): by file name. The names need not be written from the same folder: of
       `a/b.jpg` and `photos/a/b.jpg` the shorter is the end of the longer, and that must fit one image only.
+    - results.jsonl of `anchorpose track`, or a folder with some: by folder and frame, see `tracked.read_tracked`.
     - COCO's results, a list of `{image_id, keypoints, score}`: by id. The joints are `skeleton`'s if the numbers fit,
       else COCO's 17. The third number of a keypoint is taken as the joint's score; only 0, 0, 0 is missing, since
       COCO's toolkit looks at no other flag. A joint that is missing throughout is one that the system does not have.
@@ -55,19 +61,23 @@ def read_predictions(
       identity, the person's score is `score` or else the mean of the joints'.
 
     Args:
-        path: the file, or the folder of PoseTrack's files.
+        path: the file, or the folder of PoseTrack's files or of results.jsonl in folders of their own.
         images: annotated images.
         skeleton: of the annotations.
         missing: whether an image that the file lacks is an error, or one in which nobody was found.
+        root: folder above the images, whose pictures only results.jsonl needs.
 
     Raises:
         InputError: a file is of another format or broken, two entries are of the same image, or images are missing.
     """
+    if tracks := [path] if path.suffix == ".jsonl" else sorted(path.rglob(RESULTS)) if path.is_dir() else []:
+        return _complete(read_tracked(tracks, images, root), images, "tracks", missing, path)
     if path.is_dir():
         return _complete(_posetrack(sorted(path.glob("*.json")), path, images), images, "posetrack", missing, path)
     data = read_json(path, _ADVICE)
     if isinstance(data, list):
-        return _complete(_coco_results(path, data, images, skeleton), images, "coco-results", "nobody", path)
+        found = _complete(_coco_results(path, data, images, skeleton), images, "coco-results", "nobody", path)
+        return found if data else replace(found, absent=tuple(image.file_name for image in images))
     if isinstance(data, dict) and data.get("schema") == SCHEMA:
         try:
             results = from_anchorpose(data)
@@ -101,13 +111,13 @@ def _by_name(results: Iterable[tuple[str, Poses]], images: Sequence[ImageEntry],
     """Each image's people: the entry of the same name, else the one whose name ends in the image's or the reverse."""
     by_stem: dict[str, list[tuple[tuple[str, ...], Poses]]] = {}
     for name, poses in results:
-        parts = _parts(name)
+        parts = name_parts(name)
         by_stem.setdefault(parts[-1] if parts else "", []).append((parts, poses))
     found: dict[str, Poses] = {}
     taken: dict[tuple[str, ...], str] = {}
     for image in images:
-        wanted = _parts(image.file_name)
-        candidates = [(p, poses) for p, poses in by_stem.get(wanted[-1] if wanted else "", []) if _same_end(p, wanted)]
+        wanted = name_parts(image.file_name)
+        candidates = [(p, poses) for p, poses in by_stem.get(wanted[-1] if wanted else "", []) if same_end(p, wanted)]
         candidates = [c for c in candidates if c[0] == wanted] or candidates
         if len(candidates) > 1:
             raise InputError(f"{path} has {len(candidates)} entries that may be {image.file_name}, such as "
@@ -118,15 +128,6 @@ def _by_name(results: Iterable[tuple[str, Poses]], images: Sequence[ImageEntry],
                                  "wanted one of them; give longer names, from the data set's folder")  # fmt: skip
             taken[parts], found[image.file_name] = image.file_name, poses
     return found
-
-
-def _parts(name: str) -> tuple[str, ...]:
-    return tuple(part for part in name.replace("\\", "/").split("/") if part not in ("", "."))
-
-
-def _same_end(a: tuple[str, ...], b: tuple[str, ...]) -> bool:
-    short = min(len(a), len(b))
-    return short > 0 and a[-short:] == b[-short:]
 
 
 def _coco_results(path: Path, entries: list[Any], images: Sequence[ImageEntry], own: Skeleton) -> dict[str, Poses]:

@@ -15,6 +15,7 @@ from anchorpose.core.skeleton import BODY12, LCR13, LSP14, Skeleton
 from anchorpose.evaluation.annotations import Annotations as Annotations
 from anchorpose.evaluation.annotations import load_annotations as load_annotations
 from anchorpose.evaluation.keypoints import Detections, Truth, oks_average_precision, pck, torso_diameter
+from anchorpose.evaluation.mpii import SINGLE_COLUMNS, by_column
 
 Array = NDArray[np.floating]
 Table = dict[str, float | None]
@@ -51,7 +52,8 @@ def evaluate_coco(annotations: Annotations, predictions: Mapping[str, Poses]) ->
 def evaluate_lsp(annotations: Annotations, predictions: Mapping[str, Poses], threshold: float = 0.2) -> Table:
     """PCK with the torso as reference, where one person of a photograph is labelled and others are not.
 
-    `PCK` is over the joints both sides have, `body_PCK` over the 12 body joints among them.
+    `PCK` is over the joints both sides have, `body_PCK` over the 12 body joints among them; a kind of joint, such as
+    `PCK wrist`, is the mean of left and right, the head that of its top.
     Of the predictions the one whose box (around the joints that are labelled) overlaps the labelled person's most
     counts, whatever its score, and the others are neither right nor wrong. Where none overlaps, all joints are wrong.
     People whose torso is not labelled at all (see `torso_diameter`) cannot be measured and are left out.
@@ -85,6 +87,9 @@ def evaluate_lsp(annotations: Annotations, predictions: Mapping[str, Poses], thr
     table: Table = {"images": len(poses), "people": int(measured.sum()), "left_out": int((~measured).sum()),
                     "not_found": int((np.isnan(pred).all(axis=(1, 2)) & measured).sum()), "joints": len(shared),
                     name: plain(result.mean), f"body_{name}": sum(body) / len(body) if body else None}  # fmt: skip
+    every = np.full(len(skeleton), np.nan)
+    every[chosen] = result.per_joint
+    table |= {f"{name} {kind}": plain(rate) for kind, rate in by_column(every, skeleton, SINGLE_COLUMNS).items()}
     return table | {f"{name} {joint}": rate for joint, rate in rates.items()}
 
 
@@ -110,7 +115,7 @@ def in_order(annotations: Annotations, predictions: Mapping[str, Poses]) -> list
 
 
 def shared_joints(skeleton: Skeleton, poses: Sequence[Poses]) -> list[str]:
-    """Names of the annotated joints that the predictions have, in the annotations' order."""
+    """Names of the annotated joints that the predictions have, in the annotations' order; InputError without any."""
     shared = [joint for joint in skeleton.joints if all(joint in p.skeleton.joints for p in poses)]
     if not shared:
         names = ", ".join(skeleton.joints[:3])

@@ -40,7 +40,8 @@ Rank = Literal["person", "joint"]
 
 
 def evaluate_mpii_single(benchmark: Benchmark, predictions: Mapping[str, Poses]) -> Table:
-    """MPII's single people: PCKh@0.5 by kind of joint and of all (`PCKh@0.5`), and the area under PCKh@0..0.5 (`AUC`).
+    """MPII's single people: PCKh@0.5 by kind of joint and of all (`PCKh@0.5`), `PCKh@1` of all, and the area under
+    PCKh@0..0.5 (`AUC`).
 
     Who is measured: `separated` people with joints and a head box. People are looked for in the whole picture, and the
     annotated place only selects the pose that is compared (LCR-Net section 4.2): the one whose box overlaps the
@@ -72,7 +73,10 @@ def evaluate_mpii_single(benchmark: Benchmark, predictions: Mapping[str, Poses])
     table: Table = {"images": len(poses), "people": len(found), "left_out": left_out,
                     "not_found": int(np.isnan(found).all(axis=(1, 2)).sum()), "joints": int(counted.sum())}  # fmt: skip
     table |= {name: _percent(value) for name, value in result.columns.items()}
-    return table | {"PCKh@0.5": _percent(result.mean), "AUC": _percent(replace(result.curve, mean=means).auc)}
+    double = mpii_pckh(found, np.concatenate(truth), np.concatenate(visible), np.concatenate(heads), skeleton,
+                       np.array([1.0]))  # fmt: skip
+    return table | {"PCKh@0.5": _percent(result.mean), "PCKh@1": _percent(double.mean),
+                    "AUC": _percent(replace(result.curve, mean=means).auc)}  # fmt: skip
 
 
 def _weighted(rates: Array, counts: NDArray[np.intp], skeleton: Skeleton) -> float:
@@ -82,7 +86,8 @@ def _weighted(rates: Array, counts: NDArray[np.intp], skeleton: Skeleton) -> flo
 
 
 def evaluate_mpii_multi(benchmark: Benchmark, predictions: Mapping[str, Poses], rank: Rank = "person") -> Table:
-    """MPII's groups of people: AP by kind of joint and over joints (`AP`), right within half a head size.
+    """MPII's groups of people: AP by kind of joint and over joints (`AP`), right within half a head size; `AP@1`
+    within a whole one (LCR-Net section 4.2 has both).
 
     The people of a picture who do not stand apart are its group. Not everybody in MPII's pictures is labelled, so
     predictions count where the middle of their joints lies in the box around the group. MPII's own groups (which may
@@ -114,7 +119,10 @@ def evaluate_mpii_multi(benchmark: Benchmark, predictions: Mapping[str, Poses], 
     result = multi_person_ap(truths, detections, skeleton)
     table: Table = {"images": len(poses), "groups": len(truths), "people": sum(len(t.joints) for t in truths),
                     "left_out": left_out, "joints": int(counted.sum())}  # fmt: skip
-    return table | {name: _percent(value) for name, value in result.columns.items()} | {"AP": _percent(result.mean)}
+    double = multi_person_ap(truths, detections, skeleton, threshold=1.0)
+    return table | {name: _percent(value) for name, value in result.columns.items()} | {
+        "AP": _percent(result.mean), "AP@1": _percent(double.mean)
+    }  # fmt: skip
 
 
 def evaluate_crowdpose(

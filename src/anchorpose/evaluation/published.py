@@ -1,86 +1,87 @@
-"""Published results on the 2D protocols, and ours beside them.
-
-Only numbers that were read in a publication, in its authors' release or in the configurations of mmpose stand here, in
-the units of ours (shares for COCO, else per cent). After the system's name comes the part of the data set, and what
-else makes the row differ from ours; "person given" means that boxes or the annotated place went in.
-"""
+"""Our figures and the published ones in one table, as papers print it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from anchorpose.core.errors import InputError
 from anchorpose.evaluation.protocols import Table, format_table
-from anchorpose.evaluation.published3d import Published
+from anchorpose.evaluation.published2d import PUBLISHED2D, Published
+from anchorpose.evaluation.published3d import PUBLISHED3D
 
 _KINDS = ("head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle")
+_H36M = ("MPJPE", "PA-MPJPE", "rigid MPJPE")
+_COCO = ("AP", "AP50", "AP75", "AR")
 Columns = Mapping[str, Mapping[str, str]]
 """Name of a row, empty where there is one -> heading of a column -> name of the figure."""
+
+
+def _same(*names: str) -> dict[str, dict[str, str]]:
+    return {"": {name: name for name in names}}
+
+
 COLUMNS: Mapping[str, Columns] = {
-    "coco": {"": {name: name for name in ("AP", "AP50", "AP75", "AR")}},
-    "mpii-single": {"": {kind.title(): kind for kind in _KINDS} | {"Mean": "PCKh@0.5", "AUC": "AUC"}},
-    "mpii-multi": {"": {kind.title(): kind for kind in _KINDS} | {"Mean AP": "AP"}},
+    "coco": _same(*_COCO) | {"12 body joints": {name: f"body_{name}" for name in _COCO}},
+    "lsp": {"": {kind.title(): f"PCK@0.2 {kind}" for kind in _KINDS}
+                | {"Mean": "PCK@0.2", "12 body joints": "body_PCK@0.2"}},
+    "mpii-single": {"": {kind.title(): kind for kind in _KINDS}
+                        | {"Mean": "PCKh@0.5", "Mean@1": "PCKh@1", "AUC": "AUC"}},
+    "mpii-multi": {"": {kind.title(): kind for kind in _KINDS} | {"Mean AP": "AP", "AP@1": "AP@1"}},
     "crowdpose": {"": {"AP": "AP", "AP50": "AP50", "AP75": "AP75", "AR": "AR", "AP easy": "easy",
                        "AP medium": "medium", "AP hard": "hard"}},
     "posetrack": {figure: {kind.title(): f"{figure} {kind}" for kind in _KINDS} | {"Total": figure}
                   for figure in ("AP", "MOTA")},
+    "h36m-p1": _same(*_H36M),
+    "h36m-p2": {"": {name: name for name in _H36M} | {"MPJPE of 6 actions": "MPJPE mean of 6 actions",
+                                                      "2D error (px)": "2D error"}},
+    "h36m-p3": _same(*_H36M[1:]),
+    "mupots": _same("3DPCK all", "3DPCK matched", "AUC all", "AUC matched", "MPJPE matched", "detected",
+                    "3DPCK all visible", "3DPCK all hidden"),
+    "3dhp": _same("3DPCK", "AUC", "MPJPE", "PA-MPJPE"),
+    "3dpw": _same("MPJPE", "PA-MPJPE", "acceleration"),
 }  # fmt: skip
 """The tables as they are published."""
 
-_LCR_NET = "Rogez et al., LCR-Net, CVPR 2017"
-_HRNET = "Sun et al., HRNet, CVPR 2019"
-_SIMPLE = "Xiao et al., SimpleBaseline, ECCV 2018, and its release"
-_ALPHAPOSE = "AlphaPose's README"
-_ZOO = "configurations of mmpose"
 
+def published(protocol: str) -> tuple[Published, ...]:
+    """The rows of one protocol, as their sources list them.
 
-def _pckh(system: str, mean: float, source: str) -> Published:
-    return Published("mpii-single", system, {"PCKh@0.5": mean}, source)
-
-
-PUBLISHED2D: tuple[Published, ...] = (
-    _pckh("LCR-Net, test set", 74.2, f"{_LCR_NET}, table 4"),
-    _pckh("LCR-Net, own validation set, about", 75.0, f"{_LCR_NET}, section 4.2"),
-    _pckh("LCR-Net, also COCO, own validation set", 78.5, f"{_LCR_NET}, section 4.2"),
-    _pckh("Convolutional Pose Machines, test set, person given", 88.5, f"{_LCR_NET}, table 4"),
-    _pckh("SimpleBaseline ResNet-50, validation set, person given", 88.5, _SIMPLE),
-    _pckh("SimpleBaseline ResNet-152, validation set, person given", 90.2, _SIMPLE),
-    _pckh("HRNet-W32, validation set, person given", 90.0, _ZOO),
-    _pckh("Stacked Hourglass, test set, person given", 90.9, "Newell et al., ECCV 2016"),
-    _pckh("Integral Regression, test set, person given", 91.0, "Sun et al., ECCV 2018"),
-    _pckh("HRNet-W32, test set, person given", 92.3, _HRNET),
-    Published("mpii-multi", "LCR-Net, own validation set, about", {"AP": 49.0}, f"{_LCR_NET}, section 4.2"),
-    Published("mpii-multi", "OpenPose, full test set", {"AP": 75.6}, _ALPHAPOSE),
-    Published("mpii-multi", "AlphaPose, full test set", {"AP": 82.1}, _ALPHAPOSE),
-    Published("crowdpose", "OpenPose, test set", {"easy": 62.7, "medium": 48.7, "hard": 32.3}, _ALPHAPOSE),
-    Published("crowdpose", "SimpleBaseline, test set", {"AP": 60.8}, "Li et al., CrowdPose, CVPR 2019"),
-    Published("crowdpose", "CrowdPose (AlphaPose), test set", {"AP": 66.0, "easy": 75.5, "medium": 66.3, "hard": 57.4},
-              "Li et al., CrowdPose, CVPR 2019"),
-    Published("crowdpose", "HRNet-W32, test set", {"AP": 67.5}, _ZOO),
-    Published("coco", "DeepPose ResNet-50, val2017, 17 joints, person given", {"AP": 0.541}, _ZOO),
-    Published("coco", "OpenPose, test-dev, 17 joints", {"AP": 0.618}, _ALPHAPOSE),
-    Published("coco", "CPN ResNet-50, minival, 17 joints, person given", {"AP": 0.697}, "CPN's release"),
-    Published("coco", "SimpleBaseline ResNet-50, val2017, 17 joints, person given", {"AP": 0.704}, _SIMPLE),
-    Published("coco", "SimpleBaseline ResNet-152, val2017, 17 joints, person given", {"AP": 0.720}, _SIMPLE),
-    Published("coco", "AlphaPose, test-dev, 17 joints", {"AP": 0.733}, _ALPHAPOSE),
-    Published("coco", "HRNet-W32, val2017, 17 joints, person given", {"AP": 0.749}, _ZOO),
-    Published("coco", "HRNet-W48, val2017, 17 joints, person given", {"AP": 0.756}, _ZOO),
-)  # fmt: skip
+    Raises:
+        InputError: there is no such protocol.
+    """
+    if protocol not in COLUMNS:
+        raise InputError(f"found the protocol {protocol!r}, wanted one of {', '.join(COLUMNS)}; choose one")
+    return tuple(row for row in (*PUBLISHED2D, *PUBLISHED3D) if row.protocol == protocol)
 
 
 def format_beside(protocol: str, ours: Mapping[str, Table]) -> str:
-    """The table of a protocol as papers print it: a row a system, ours first, then the published, and their sources.
+    """The table of a protocol as papers print it: a row a system, ours first, published ones marked and their sources
+    below; then what our tables have for each action, activity, scene or video; then counts.
 
     Args:
-        protocol: one of `COLUMNS`; KeyError for another.
-        ours: name of a system -> its figures.
+        protocol: one of `COLUMNS`.
+        ours: name of a system -> its figures, of the protocol's `evaluate_...`.
+
+    Raises:
+        InputError: there is no such protocol.
     """
-    rows = [row for row in PUBLISHED2D if row.protocol == protocol]
+    rows = published(protocol)
     sources = list(dict.fromkeys(row.source for row in rows))
-    names = [f"{row.system} (published [{sources.index(row.source) + 1}])" for row in rows]
-    systems = list(zip([*ours, *names], [*ours.values(), *(row.figures for row in rows)], strict=True))
-    decimals = 3 if protocol == "coco" else 1
-    parts = [_format(figure, columns, systems, decimals) for figure, columns in COLUMNS[protocol].items()]
-    return "\n".join([*parts, *(f"[{i + 1}] {source}" for i, source in enumerate(sources))])
+    names = [*ours, *(f"{row.system} (published [{sources.index(row.source) + 1}])" for row in rows)]
+    systems = list(zip(names, [*ours.values(), *(row.figures for row in rows)], strict=True))
+    decimals = 3 if protocol in ("coco", "lsp") else 1
+    parts = []
+    for figure, columns in COLUMNS[protocol].items():
+        measured = [(name, own) for name, own in systems if name in ours or set(columns.values()) & set(own)]
+        parts.append(_format(figure, columns, measured, decimals))
+    parts += [f"[{i + 1}] {source}" for i, source in enumerate(sources)]
+    shown = {key for columns in COLUMNS[protocol].values() for key in columns.values()}
+    for name, table in ours.items():
+        if detail := _by_row(table, shown):
+            parts += ["", f"{name}:", format_table(detail, decimals)]
+        if counts := [f"{figure} {value}" for figure, value in table.items() if isinstance(value, int)]:
+            parts += ["", f"{name}: {', '.join(counts)}"]
+    return "\n".join(parts)
 
 
 def _format(figure: str, columns: Mapping[str, str], systems: Sequence[tuple[str, Mapping[str, float | None]]],
@@ -88,3 +89,14 @@ def _format(figure: str, columns: Mapping[str, str], systems: Sequence[tuple[str
     names = [f"{figure}: {system}" if figure else system for system, _ in systems]
     return format_table({heading: {name: own.get(key) for name, (_, own) in zip(names, systems, strict=True)}
                          for heading, key in columns.items()}, decimals)  # fmt: skip
+
+
+def _by_row(table: Table, figures: Collection[str]) -> dict[str, Table]:
+    """Figures such as `MPJPE Directions` as columns by their first part and rows by the rest."""
+    result: dict[str, Table] = {}
+    for name, value in table.items():
+        heads = [figure for figure in figures if name.startswith(f"{figure} ") and name not in figures]
+        if heads:
+            head = max(heads, key=len)
+            result.setdefault(head, {})[name[len(head) + 1 :]] = value
+    return result

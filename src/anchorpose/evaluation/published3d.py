@@ -1,4 +1,4 @@
-"""Published results on the 3D protocols, and ours beside them.
+"""Published results on the 3D protocols.
 
 Millimetres, and per cent for 3DPCK, AUC and the share of people found. Rows that say "third party" were read in
 others' tables, not in the system's own paper. Left out is whatever does not say which figure it is: DOPE's 3DPCK on
@@ -8,42 +8,10 @@ a protocol.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-from anchorpose.core.errors import InputError
-from anchorpose.evaluation.protocols import Table, format_table
-
-
-@dataclass(frozen=True)
-class Published:
-    """One row of a published table.
-
-    Args:
-        protocol: name of the command's preset, such as h36m-p1.
-        system: its name, or who published it.
-        figures: name as in `protocols3d` -> value.
-        source: paper and table.
-    """
-
-    protocol: str
-    system: str
-    figures: Mapping[str, float]
-    source: str
-
-
-SUMMARY: Mapping[str, tuple[str, ...]] = {
-    "h36m-p1": ("MPJPE", "PA-MPJPE", "rigid MPJPE"),
-    "h36m-p2": ("MPJPE", "PA-MPJPE", "rigid MPJPE"),
-    "h36m-p3": ("PA-MPJPE", "rigid MPJPE"),
-    "mupots": ("3DPCK all", "3DPCK matched", "AUC all", "AUC matched", "MPJPE matched", "detected",
-               "3DPCK all visible", "3DPCK all hidden"),
-    "3dhp": ("3DPCK", "AUC", "MPJPE", "PA-MPJPE"),
-    "3dpw": ("MPJPE", "PA-MPJPE", "acceleration"),
-}  # fmt: skip
-"""The columns of each protocol's table."""
+from anchorpose.evaluation.published2d import Published
 
 _LCR = "Rogez et al., LCR-Net, CVPR 2017, table 2"
+_TABLE4 = "Rogez et al., LCR-Net, CVPR 2017, table 4"
 _SLIDES = "Rogez's slides on 3D human sensing, 3D evaluation on Human3.6M, poses aligned"
 _PLUGGED = "Rogez's slides on 3D human sensing, PoseBERT plugged on other algorithms"
 _OTHERS = "read in a third party's table"
@@ -74,7 +42,10 @@ PUBLISHED3D: tuple[Published, ...] = (
     _h36m("h36m-p1", "LCR-Net + PPI", 63.2, 53.4),
     _h36m("h36m-p2", "Rogez & Schmid", 121.2, 87.3),
     _h36m("h36m-p2", "LCR-Net + NMS", 89.8, 72.3),
-    _h36m("h36m-p2", "LCR-Net + PPI", 87.7, 71.6),
+    Published("h36m-p2", "Wei et al., protocol not stated", {"2D error": 10.04}, _TABLE4),
+    Published("h36m-p2", "LCR-Net + PPI, protocol not stated", {"2D error": 8.5}, _TABLE4),
+    Published("h36m-p2", "LCR-Net + PPI", {"MPJPE": 87.7, "PA-MPJPE": 71.6, "MPJPE mean of 6 actions": 83.0},
+              f"{_LCR}, and section 4.1 for 6 actions"),
     _aligned("h36m-p2", "LCR-Net + synthesised data", 59.3, _SLIDES),
     _aligned("h36m-p2", "LCR-Net++ (ResNet50)", 54.3, _SLIDES),
     _aligned("h36m-p3", "Bogo et al.", 82.3),
@@ -103,50 +74,3 @@ PUBLISHED3D: tuple[Published, ...] = (
     *_plugged("LCR-Net++ + PoseBERT", 58.5),
 )  # fmt: skip
 """All rows, by protocol as the sources list them."""
-
-
-def published(protocol: str) -> tuple[Published, ...]:
-    """The rows of one protocol.
-
-    Raises:
-        InputError: there is no such protocol.
-    """
-    if protocol not in SUMMARY:
-        raise InputError(f"found the protocol {protocol!r}, wanted one of {', '.join(SUMMARY)}; choose one")
-    return tuple(row for row in PUBLISHED3D if row.protocol == protocol)
-
-
-def format_beside(protocol: str, ours: Mapping[str, Table]) -> str:
-    """The table of a protocol as papers print it: a row a system, ours first, published ones marked and their sources
-    below; then what our tables have for each action, activity, scene or video; then counts.
-
-    Args:
-        protocol: see `Published`.
-        ours: name of a system -> its figures, of `protocols3d`.
-
-    Raises:
-        InputError: there is no such protocol.
-    """
-    rows = published(protocol)
-    sources = list(dict.fromkeys(row.source for row in rows))
-    names = [*ours, *(f"{row.system} (published [{sources.index(row.source) + 1}])" for row in rows)]
-    systems = list(zip(names, [*ours.values(), *(row.figures for row in rows)], strict=True))
-    columns: dict[str, Table] = {f: {name: own.get(f) for name, own in systems} for f in SUMMARY[protocol]}
-    parts = [format_table(columns, decimals=1), *(f"[{i + 1}] {source}" for i, source in enumerate(sources))]
-    for name, table in ours.items():
-        if detail := _by_row(table, SUMMARY[protocol]):
-            parts += ["", f"{name}:", format_table(detail, decimals=1)]
-        counts = [f"{figure} {value}" for figure, value in table.items() if isinstance(value, int)]
-        parts += ["", f"{name}: {', '.join(counts)}"]
-    return "\n".join(parts)
-
-
-def _by_row(table: Table, figures: tuple[str, ...]) -> dict[str, Table]:
-    """Figures such as `MPJPE Directions` as columns by their first part and rows by the rest."""
-    result: dict[str, Table] = {}
-    for name, value in table.items():
-        heads = [figure for figure in figures if name.startswith(f"{figure} ") and name not in figures]
-        if heads:
-            head = max(heads, key=len)
-            result.setdefault(head, {})[name[len(head) + 1 :]] = value
-    return result

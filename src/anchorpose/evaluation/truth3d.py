@@ -82,7 +82,8 @@ class Truth3D:
         around = np.nan_to_num(boxes.around(np.where(known[..., None], self.joints2d, np.nan)))
         nobody = np.zeros(len(self), dtype=bool)
         areas = AREA_SHARE * boxes.area(around)
-        return Truth(self.joints2d.astype(np.float64), known, around, areas, nobody, np.logical_not(known.any(axis=1)))
+        return Truth(self.joints2d.astype(np.float64), known, around, areas, nobody, np.logical_not(known.any(axis=1)),
+                     states=self.states)  # fmt: skip
 
 
 def predictions_of(truths: Sequence[Truth3D], predictions: Mapping[str, Poses]) -> list[Poses]:
@@ -129,10 +130,19 @@ def best_scoring(poses: Poses, names: Sequence[str]) -> Array:
 
     Joints that the predictions lack are NaN.
     """
+    return _of_best(poses, poses.joints3d, names)
+
+
+def best_scoring2d(poses: Poses, names: Sequence[str]) -> Array:
+    """(len(names), 2) pixels of the same person as `best_scoring`."""
+    return _of_best(poses, poses.joints2d, names)
+
+
+def _of_best(poses: Poses, joints: Array, names: Sequence[str]) -> Array:
     if not len(poses):
-        return np.full((len(names), 3), np.nan)
+        return np.full((len(names), joints.shape[-1]), np.nan)
     best = int(np.nan_to_num(poses.scores, nan=-np.inf).argmax())
-    return np.asarray(_named(poses.joints3d, poses.skeleton, names)[best])
+    return np.asarray(_named(joints, poses.skeleton, names)[best])
 
 
 def overlapping(poses: Poses, truth: Truth3D, names: Sequence[str]) -> Array:

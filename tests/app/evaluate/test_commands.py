@@ -6,9 +6,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from scipy.io import savemat
@@ -16,7 +18,7 @@ from scipy.io import savemat
 import anchorpose
 from anchorpose.app.cli import main
 from anchorpose.core.poses import Poses
-from anchorpose.core.skeleton import COCO17, LCR13, LSP14, MPII16
+from anchorpose.core.skeleton import COCO17, LCR13, LSP14, MPII16, POSETRACK17
 from anchorpose.datasets import h36m
 from anchorpose.datasets.crowdpose import read_crowdpose
 from anchorpose.datasets.lsp import read_lsp
@@ -26,6 +28,7 @@ from anchorpose.datasets.truth3d import h36m_truths, mupots_truths, threedhp_tru
 from anchorpose.evaluation.protocols3d import evaluate_3dhp, evaluate_3dpw, evaluate_mupots
 from anchorpose.io.files import write_json
 from anchorpose.io.formats import to_anchorpose
+from anchorpose.io.video.journal import Journal
 from tests.app.test_cli import red_square, write
 from tests.datasets import test_crowdpose, test_mpi_inf_3dhp, test_mpii, test_mupots, test_posetrack, test_threedpw
 from tests.datasets.test_truth3d import perfect
@@ -126,12 +129,16 @@ def test_coco_prints_published_results_beside_ours(call: Call, photographs: Path
     own = ["--annotations", photographs / "annotations.json", "--images", photographs / "images", "--model", tiny]
     code, out, err = call("evaluate", "coco", *own, "--json", tmp_path / "new" / "t.json", "--report", tmp_path / "r")
     assert code == 0
-    assert "body_AP50" in out
+    assert out.splitlines()[0].split() == ["AP", "AP50", "AP75", "AR"]
+    assert "12 body joints: tiny " in out
     assert "HRNet-W48, val2017, 17 joints, person given (published [1])" in out
     assert 0 < json.loads((tmp_path / "new" / "t.json").read_text())["AP"] < 1
     page = (tmp_path / "r" / "report.html").read_text()
     assert "tiny: coco on annotations.json" in page
     assert "report.html" in err
+    # An hour's work is not lost to a folder that cannot be made.
+    (tmp_path / "file").touch()
+    assert_refused(call("evaluate", "coco", *own, "--report", tmp_path / "file" / "r"), "cannot create the folder")
 
 
 # --- MPII
@@ -170,8 +177,8 @@ def test_mpii_single_and_multi(call: Call, mpii: Path, tmp_path: Path) -> None:
     code, out, _ = call("evaluate", "mpii-single", *own)
     assert code == 0
     head, ours, *_ = out.splitlines()
-    assert head.split() == ["Head", "Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle", "Mean", "AUC"]
-    assert ours.split() == ["p", *["100.0"] * 9]
+    assert head.split() == ["Head", "Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle", "Mean", "Mean@1", "AUC"]
+    assert ours.split() == ["p", *["100.0"] * 10]
     assert "LCR-Net, test set (published [1])" in out
     assert "people 1" in out
     table = figures(call("evaluate", "mpii-multi", *own, "--json", "-"))
@@ -241,9 +248,37 @@ def test_posetrack_scores_its_own_annotations_as_perfect(call: Call, tmp_path: P
     assert (table["AP"], table["MOTA"]) == (100, None)
     code, out, _ = call(*own[:-3], "--predictions", folder)
     assert code == 0
-    assert [line.split()[:2] for line in out.splitlines() if line.split()[-1] == "100.0"] == [
+    assert [line.split()[:2] for line in out.splitlines() if line.endswith(" 100.0")] == [
         ["AP:", "val"], ["MOTA:", "val"]
     ]  # fmt: skip
+
+
+def test_posetrack_of_tracked_pictures(call: Call, tmp_path: Path) -> None:
+    """The annotated people as `anchorpose track` writes them, one of whom it loses and numbers anew."""
+    test_posetrack.write(tmp_path, {1: test_posetrack.video(1, frames=5)})
+    samples = read_posetrack(tmp_path)
+    for name in [samples[0].image.with_name("000000.jpg"), *(s.image for s in samples)]:
+        name.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(name), np.zeros((8, 8, 3), np.uint8))
+    own = ["evaluate", "posetrack", "--root", tmp_path, "--json", "-", "--predictions", tmp_path / "tracks"]
+    truth = dict(truth_of(samples, tmp_path, POSETRACK17))
+    (tmp_path / "tracks" / "000001").mkdir(parents=True)
+
+    def written(switch: int) -> dict[str, Any]:
+        settings = {"source": str(samples[0].image.parent), "fps": 25.0, "stride": 1, "start": 0.0}
+        with Journal(tmp_path / "tracks" / "000001" / "results.jsonl", settings) as journal:
+            for sample in samples:
+                people = truth[sample.image.relative_to(tmp_path).as_posix()]
+                ids = np.array([1, 2 if (sample.frame or 0) < switch else 3])
+                journal.append(int(sample.image.stem), 0.0, replace(people, track_ids=ids))
+        return figures(call(*own))
+
+    whole, switched = written(99), written(3)
+    assert (whole["AP"], whole["MOTA"], whole["MOTP"]) == (100, 100, pytest.approx(100))
+    # One switch of one of two people in three frames: the toolkit leaves the last of a video out.
+    assert (switched["AP"], switched["MOTA"]) == (100, pytest.approx(100 * (1 - 1 / 6)))
+    samples[0].image.unlink()
+    assert_refused(call(*own), "frame 4", "only 4 pictures")
 
 
 # --- 3D
@@ -339,6 +374,15 @@ def test_lsp_from_its_mat(call: Call, tmp_path: Path) -> None:
     own = ["--annotations", tmp_path / "lsp.json", "--images", "-", "--predictions", tmp_path / "p.json"]
     table = figures(call("evaluate", "lsp", *own, "--json", "-"))
     assert (table["PCK@0.2 left_wrist"], table["PCK@0.2 right_wrist"]) == (0.5, 1.0)
+    root = ["--root", tmp_path / "lsp", "--predictions", tmp_path / "p.json"]
+    code, out, _ = call("evaluate", "lsp", *root, "--json", tmp_path / "t.json")
+    assert (code, json.loads((tmp_path / "t.json").read_text())) == (0, pytest.approx(table))
+    head, ours, *_ = out.splitlines()
+    assert dict(zip(head.split(), ours.split()[1:], strict=False))["Wrist"] == "0.750"
+    assert_refused(call("evaluate", "lsp", *root, "--split", "train"), "1000 of 1000 annotated images")
+    for options in ([], root[:2] + own[:2], own[:2], [*own[:4], "--split", "all"]):
+        assert_refused(call("evaluate", "lsp", *options), "give --root (and --split), or --annotations and --images")
+    assert_refused(call("evaluate", "lsp", "--root", tmp_path / "none"), "Leeds Sports Pose", "sam.johnson.io")
 
 
 # --- from outside

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +11,6 @@ from anchorpose.core.poses import JointState
 from anchorpose.core.skeleton import COCO17, LCR13, LSP14
 from anchorpose.evaluation.keypoints import oks
 from anchorpose.evaluation.report.people import gather, gather3d, most_overlapping, others_unlabelled, shared_skeleton
-from anchorpose.evaluation.report.states import read_states
 from anchorpose.evaluation.scenes import MIN_OKS
 from tests.evaluation.fakes import poses
 
@@ -96,13 +94,13 @@ def test_shared_joints_keep_the_order_and_the_bones_between_them(plain) -> None:
     assert all({a, b} <= set(shared.joints) for a, b in shared.parents.items())
 
 
-def test_states_are_those_of_the_file(plain, tmp_path: Path) -> None:
+def test_states_are_those_of_the_file(plain) -> None:
     annotations, found = plain(images=2)
-    states = read_states(tmp_path / "annotations.json", annotations)
-    people = gather(annotations, found, states)
+    people = gather(annotations, found)
     assert (people.states[:, ::2] == JointState.VISIBLE).sum() + (people.states == JointState.HIDDEN).sum() == 4 * 17
     assert set(people.states[:, 1].tolist()) == {JointState.HIDDEN}
-    assert (gather(annotations, found).states == JointState.MISSING).all()
+    unknown = replace(annotations, people=tuple(replace(t, states=None) for t in annotations.people))
+    assert (gather(unknown, found).states == JointState.MISSING).all()
 
 
 def test_people_with_3d_who_were_not_found_are_nan(plain) -> None:

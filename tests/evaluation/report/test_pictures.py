@@ -13,7 +13,6 @@ from anchorpose.core.poses import JointState
 from anchorpose.core.skeleton import COCO17
 from anchorpose.evaluation.report.people import gather
 from anchorpose.evaluation.report.pictures import choose, draw, truth_poses
-from anchorpose.evaluation.report.states import read_states
 from tests.evaluation.fakes import poses
 
 
@@ -47,10 +46,10 @@ def test_a_picture_says_who_was_found_and_who_is_more(plain, tmp_path: Path) -> 
     assert picture.truth != picture.prediction
 
 
-def test_truth_is_drawn_with_its_states_and_without_unlabelled_joints(plain, tmp_path: Path) -> None:
+def test_truth_is_drawn_with_its_states_and_without_unlabelled_joints(plain) -> None:
     annotations, found = plain(images=1, each=1)
     annotations.people[0].visible[0, 4] = False
-    people = gather(annotations, found, read_states(tmp_path / "annotations.json", annotations))
+    people = gather(annotations, found)
     drawn = truth_poses(people, people.image == 0, found["1.jpg"])
     assert drawn.skeleton.joints == COCO17.joints
     assert np.isnan(drawn.joints2d[0]).any(axis=1).tolist() == [j == 4 for j in range(17)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,13 +13,13 @@ from anchorpose.evaluation.report.breakdown import binned, error_rows, size_data
 from anchorpose.evaluation.report.confidence import calibration_data, coverage_data, person_scores
 from anchorpose.evaluation.report.curves import correct_share, pck_data, precision_recall_data
 from anchorpose.evaluation.report.people import gather, gather3d
+from anchorpose.evaluation.report.sections import calibration_section
 from anchorpose.evaluation.report.space import space_data
-from anchorpose.evaluation.report.states import read_states
 
 
-def test_perfect_predictions_are_perfect_everywhere(plain, tmp_path: Path) -> None:
+def test_perfect_predictions_are_perfect_everywhere(plain) -> None:
     annotations, found = plain()
-    people = gather(annotations, found, read_states(tmp_path / "annotations.json", annotations))
+    people = gather(annotations, found)
     pck = pck_data(people, "box")
     assert pck["mean"][1:] == [1.0] * 30
     assert all(row["pck"] == 1 for row in pck["joints"].values())
@@ -48,7 +48,8 @@ def test_nobody_found_is_wrong_everywhere(plain) -> None:
     assert precision_recall_data(annotations, found, COCO17.joints)["AP"]["mean"] == 0
     errors = error_rows(people, "box")
     assert errors["all"] == {"labelled": 272, "missed": 1, "pck": 0, "quartiles": [None] * 3}
-    assert errors["states"] == {}
+    assert list(errors["states"]) == ["visible", "hidden"]
+    assert all((row["missed"], row["pck"]) == (1, 0) for row in errors["states"].values())
     assert coverage_data(people, "box")["coverage"] == []
     assert calibration_data(*person_scores(annotations, found, people), people)["person"]["error"] is None
 
@@ -81,11 +82,11 @@ def test_error_rows_are_their_definition(crowded) -> None:
         assert row["pck"] == pytest.approx(sum(e <= 0.1 for e in errors) / labelled)
 
 
-def test_hidden_joints_with_more_error_have_a_row_of_their_own(plain, tmp_path: Path) -> None:
+def test_hidden_joints_with_more_error_have_a_row_of_their_own(plain) -> None:
     annotations, found = plain()
     for p in found.values():
         p.joints2d[:, 1::2] += 10
-    people = gather(annotations, found, read_states(tmp_path / "annotations.json", annotations))
+    people = gather(annotations, found)
     rows = error_rows(people, "box")["states"]
     assert list(rows) == ["visible", "hidden"]
     assert rows["visible"]["quartiles"][1] == pytest.approx(0, abs=1e-6)
@@ -139,13 +140,18 @@ def test_person_scores_are_right_where_one_annotated_person_is_theirs(crowded) -
         at += len(own)
 
 
-def test_scores_above_one_count_as_one(plain) -> None:
+def test_scores_that_are_no_probabilities_count_as_the_nearest(plain) -> None:
     annotations, found = plain()
     people = gather(annotations, found)
-    data = calibration_data(np.array([30.0, 2.0, 0.5]), np.array([1.0, 0.0, np.nan]), people)
-    assert (data["above_one"], data["person"]["count"]) == (2, 2)
-    assert data["person"]["error"] == pytest.approx(0.5)
-    assert "joint" not in data
+    data = calibration_data(np.array([30.0, 2.0, -3.0, 0.5]), np.array([1.0, 0.0, 1.0, np.nan]), people)
+    assert (data["outside"], data["person"]["count"]) == (3, 3)
+    assert data["person"]["error"] == pytest.approx((2 * 0.5 + 1) / 3)  # a wrong one of two at 1, a right one at 0
+    section = calibration_section(data)
+    assert "3 scores of people are no probabilities" in section
+    assert section.count("<svg viewBox") > calibration_section(data | {"outside": 0}).count("<svg viewBox")
+    unknown = replace(annotations, people=tuple(replace(t, states=None) for t in annotations.people))
+    assert "joint" in data
+    assert "joint" not in calibration_data(np.zeros(0), np.zeros(0), gather(unknown, found))
 
 
 def test_joints_whose_score_tells_the_error_have_less_risk(plain) -> None:
@@ -162,12 +168,11 @@ def test_joints_whose_score_tells_the_error_have_less_risk(plain) -> None:
     assert data["area"] < data["all"] / 2
 
 
-def test_space_is_in_millimetres_by_joint_and_state(plain, tmp_path: Path) -> None:
+def test_space_is_in_millimetres_by_joint_and_state(plain) -> None:
     annotations, found = plain(LCR13, images=4, exact=True)
     for p in found.values():
         p.joints3d[:, 3] = [0.03, 0.04, 0]
-    states = read_states(tmp_path / "annotations.json", annotations)
-    data = space_data(gather3d(annotations, found, states), LCR13)
+    data = space_data(gather3d(annotations, found), LCR13)
     assert data["joints"]["left_knee"]["mean"] == pytest.approx(50, rel=1e-6)
     assert data["joints"]["right_knee"]["quartiles"] == [0, 0, 0]
     assert data["MPJPE"] == pytest.approx(50 / 13, rel=1e-6)

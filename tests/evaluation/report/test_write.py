@@ -16,7 +16,6 @@ import pytest
 from anchorpose.core.errors import InputError
 from anchorpose.core.skeleton import COCO17, LCR13, LSP14
 from anchorpose.evaluation.protocols import evaluate_coco, evaluate_lsp
-from anchorpose.evaluation.report.states import read_states
 from anchorpose.evaluation.report.write import write_report
 from anchorpose.evaluation.scenes import evaluate_scenes
 
@@ -118,8 +117,7 @@ def test_page_of_exact_3d_has_the_numbers_of_the_command(plain, tmp_path: Path) 
     rng = np.random.default_rng(2)
     for p in found.values():
         p.joints3d[:] = rng.normal(0, 0.1, p.joints3d.shape)
-    states = read_states(tmp_path / "annotations.json", annotations)
-    _, data, text = read(write_report(tmp_path / "out", annotations, found, tmp_path, "3D", states))
+    _, data, text = read(write_report(tmp_path / "out", annotations, found, tmp_path, "3D"))
     table = evaluate_scenes(annotations, found)
     assert data["tables"]["anchorpose evaluate scenes"] == table
     space = data["space"]
@@ -197,13 +195,12 @@ def test_strange_predictions_give_a_page(plain, tmp_path: Path) -> None:
 def test_bad_input_is_one_line(plain, tmp_path: Path) -> None:
     annotations, found = plain()
     (tmp_path / "file").write_text("")
-    for folder, predictions, states, message in (
-        (tmp_path / "file" / "out", found, None, "cannot make the folder"),
-        (tmp_path / "out", {k: v for k, v in found.items() if k != "2.jpg"}, None, "no predictions for 1 of 8"),
-        (tmp_path / "out", found, {"1.jpg": np.zeros((1, 17), np.uint8)}, "found states of shape"),
+    for folder, predictions, message in (
+        (tmp_path / "file" / "out", found, "cannot make the folder"),
+        (tmp_path / "out", {k: v for k, v in found.items() if k != "2.jpg"}, "no predictions for 1 of 8"),
     ):
         with pytest.raises(InputError, match=message) as error:
-            write_report(folder, annotations, predictions, tmp_path, "t", states)
+            write_report(folder, annotations, predictions, tmp_path, "t")
         assert "\n" not in str(error.value)
     with pytest.raises(InputError, match="no images"):
         write_report(tmp_path / "out", annotations.only([]), {}, tmp_path, "t")

@@ -102,7 +102,7 @@ class CrowdPose:
 
 @dataclass(frozen=True)
 class PoseTrack:
-    """AP and MOTA by joint of PoseTrack18; weights without tracks have no MOTA."""
+    """AP and MOTA by joint of PoseTrack18; MOTA needs tracks, such as --predictions of `anchorpose track`."""
 
     root: Root
     """The unpacked archive, with images and annotations."""
@@ -138,10 +138,9 @@ def _evaluate(
 
     annotations = benchmark.annotations
     found = find_people(command.source, standard, annotations.images, command.root, annotations.skeleton, command.json,
-                        "complete the archive at --root")  # fmt: skip
+                        "complete the archive at --root", command.report)  # fmt: skip
     table = measure(benchmark, found)
-    counts = ", ".join(f"{name} {value}" for name, value in table.items() if isinstance(value, int))
-    code = show(found, table, command.json, lambda tables: f"{format_beside(protocol, tables)}\n{counts}")
+    code = show(found, table, command.json, lambda tables: format_beside(protocol, tables))
     report(command.report, annotations, found, command.root, f"{protocol} on {command.root.name}")
     return code
 

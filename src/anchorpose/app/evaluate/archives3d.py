@@ -130,7 +130,7 @@ def _evaluate(
 ) -> int:
     from anchorpose.core.skeleton import LCR13
     from anchorpose.evaluation.annotations import ImageEntry
-    from anchorpose.evaluation.published3d import format_beside
+    from anchorpose.evaluation.published import format_beside
 
     sizes = [(0, 0) if t.camera is None else (t.camera.width, t.camera.height) for t in truths]
     images = [ImageEntry(i, t.file_name, *size) for i, (t, size) in enumerate(zip(truths, sizes, strict=True))]

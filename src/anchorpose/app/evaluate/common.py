@@ -33,8 +33,8 @@ class Source:
     """Predictions from weights or from a file."""
 
     predictions: Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")] = None
-    """Score these predictions instead of running weights: a poses.json of `anchorpose detect`, COCO results, or
-    PoseTrack's JSON (a file or a folder)."""
+    """Score these predictions instead of running weights: poses.json of `anchorpose detect`, results.jsonl of
+    `anchorpose track` (or the folder above several), COCO results, or PoseTrack's JSON (a file or a folder)."""
     missing: Literal["error", "nobody"] = "error"
     """Whether an image that FILE lacks is an error, or counts as one in which nobody was found."""
     estimator: Annotated[EstimatorOptions, tyro.conf.arg(help="Which weights find people, and how.")] = field(
@@ -67,13 +67,13 @@ class Found:
 
 
 def find_people(source: Source, standard: Source, images: Sequence[ImageEntry], folder: Path, skeleton: Skeleton,
-                json_target: str | None, advice: str) -> Found:  # fmt: skip
+                json_target: str | None, advice: str, report_folder: Path | None = None) -> Found:  # fmt: skip
     """Run the estimator on the images below `folder`, or read the file.
 
     Args:
         source: the user's choice. standard: the command's own defaults.
         images: the annotated images. skeleton: of their annotations.
-        json_target: see `show`; its folder is made before the work starts.
+        json_target, report_folder: see `show` and `report`; their folders are made before the work starts.
         advice: what to do when images are missing.
 
     Raises:
@@ -88,9 +88,11 @@ def find_people(source: Source, standard: Source, images: Sequence[ImageEntry], 
                          "is; leave --model, --min-score, --max-side, --fov and --threads out")  # fmt: skip
     if json_target not in (None, "-"):
         make_folder(Path(str(json_target)).parent)
+    if report_folder is not None:
+        make_folder(report_folder)
     if source.predictions is None:
         return _estimate(source.estimator.load(), images, folder)
-    return _read(source.predictions, images, skeleton, source.missing)
+    return _read(source.predictions, images, skeleton, source.missing, folder)
 
 
 def _check_images(images: Sequence[ImageEntry], folder: Path, advice: str) -> None:
@@ -116,14 +118,15 @@ def _estimate(estimator: Estimator, images: Sequence[ImageEntry], folder: Path) 
     return Found(estimator.model.metadata.preset, people, failures, len(images))
 
 
-def _read(path: Path, images: Sequence[ImageEntry], skeleton: Skeleton, missing: Literal["error", "nobody"]) -> Found:
+def _read(path: Path, images: Sequence[ImageEntry], skeleton: Skeleton, missing: Literal["error", "nobody"],
+          root: Path) -> Found:  # fmt: skip
     from anchorpose.evaluation.predictions import read_predictions
 
-    found = read_predictions(path, images, skeleton, missing)
+    found = read_predictions(path, images, skeleton, missing, root)
     if found.absent:
         print(f"anchorpose: {len(found.absent)} of {len(images)} images have no entry in {path} and count as images "
               "without people", file=sys.stderr)  # fmt: skip
-    return Found(path.stem or path.name, found.people, (), len(images), found.kind != "anchorpose")
+    return Found(path.stem or path.name, found.people, (), len(images), found.kind in ("coco-results", "posetrack"))
 
 
 def show(found: Found, table: Table, json_target: str | None, text: Callable[[dict[str, Table]], str]) -> int:
@@ -145,18 +148,11 @@ def show(found: Found, table: Table, json_target: str | None, text: Callable[[di
     return report_failures(found.failures, found.total)
 
 
-def report(folder: Path | None, annotations: Annotations, found: Found, images: Path, title: str,
-           own: Path | None = None) -> None:  # fmt: skip
-    """Write the HTML report, if a folder was given for it.
-
-    Args:
-        own: the COCO file that `annotations` were read from, which also says what can be seen of joints.
-    """
+def report(folder: Path | None, annotations: Annotations, found: Found, images: Path, title: str) -> None:
+    """Write the HTML report, if a folder was given for it; InputError if that is not possible."""
     if folder is None:
         return
-    from anchorpose.evaluation.report.states import read_states
     from anchorpose.evaluation.report.write import write_report
 
-    states = None if own is None else read_states(own, annotations)
-    path = write_report(folder, annotations, found.people, images, f"{found.system}: {title}", states)
+    path = write_report(folder, annotations, found.people, images, f"{found.system}: {title}")
     print(f"anchorpose: {path}", file=sys.stderr)

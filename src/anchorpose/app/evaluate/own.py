@@ -1,17 +1,21 @@
-"""`anchorpose evaluate {coco,lsp,scenes,rendered}`: COCO-style annotation files and the folder of their images."""
+"""`anchorpose evaluate {coco,lsp,scenes,rendered}`: COCO-style annotation files and the folder of their images.
+
+LSP is also read from its archive.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
 from anchorpose.app.evaluate.common import (
     Found,
     JsonTarget,
+    MaybeFile,
     MaybeFolder,
     Source,
     find_people,
@@ -19,6 +23,7 @@ from anchorpose.app.evaluate.common import (
     report,
     show,
 )
+from anchorpose.core.errors import InputError
 
 if TYPE_CHECKING:
     from anchorpose.core.poses import Poses
@@ -27,7 +32,17 @@ if TYPE_CHECKING:
 
 _File = Annotated[Path, tyro.conf.arg(metavar="FILE.json")]
 _Images = Annotated[Path, tyro.conf.arg(metavar="DIR")]
-_Measure = Callable[["Annotations", "Mapping[str, Poses]"], "Table"]
+_Figures = Callable[["Annotations", "Mapping[str, Poses]"], "Table"]
+
+
+@dataclass(frozen=True)
+class _Truth:
+    """Annotations, the folder of their pictures, what the report calls them, and what to do if pictures are missing."""
+
+    annotations: Annotations
+    images: Path
+    name: str
+    advice: str
 
 
 @dataclass(frozen=True)
@@ -46,21 +61,25 @@ class Coco:
 
     def run(self) -> int:
         """Exit code: 2 if an image failed; it then counts as one in which nobody was found."""
-        from anchorpose.evaluation.protocols import evaluate_coco, format_table
+        from anchorpose.evaluation.protocols import evaluate_coco
         from anchorpose.evaluation.published import format_beside
 
-        return _evaluate(self, ranking_source(), evaluate_coco,
-                         lambda tables: f"{format_table(tables)}\n\n{format_beside('coco', tables)}")  # fmt: skip
+        truth = _read(self.annotations, self.images)
+        return _measure(self, truth, ranking_source(), evaluate_coco, lambda tables: format_beside("coco", tables))
 
 
 @dataclass(frozen=True)
 class Lsp:
-    """Share of correct keypoints (PCK at 0.2 torso), as Leeds Sports Pose is measured."""
+    """Share of correct keypoints (PCK at 0.2 torso) of Leeds Sports Pose."""
 
-    annotations: _File
-    """COCO-style annotations with LSP's joints, of `anchorpose data convert ARCHIVE --from lsp-mat`."""
-    images: _Images
-    """Folder of the annotated images."""
+    root: MaybeFolder = None
+    """The unpacked archive, with joints.mat and images."""
+    split: Literal["train", "test", "all"] = "test"
+    """Which pictures of the archive: the first 1000, the others, or both."""
+    annotations: MaybeFile = None
+    """Instead of --root: COCO-style annotations with LSP's joints, such as those of `anchorpose data convert`."""
+    images: MaybeFolder = None
+    """Folder of the pictures of --annotations."""
     json: JsonTarget = None
     """Also write the figures here; - is the standard output, instead of the table."""
     report: MaybeFolder = None
@@ -69,9 +88,24 @@ class Lsp:
 
     def run(self) -> int:
         """Exit code: 2 if an image failed; it then counts as one in which nobody was found."""
-        from anchorpose.evaluation.protocols import evaluate_lsp, format_table
+        from anchorpose.evaluation.protocols import evaluate_lsp
+        from anchorpose.evaluation.published import format_beside
 
-        return _evaluate(self, Source(), lambda a, p: evaluate_lsp(a, p), format_table)
+        truth = self._truth()
+        return _measure(self, truth, Source(), lambda a, p: evaluate_lsp(a, p),
+                        lambda tables: format_beside("lsp", tables))  # fmt: skip
+
+    def _truth(self) -> _Truth:
+        if self.root is not None and self.annotations is None and self.images is None:
+            from anchorpose.datasets.lsp import read_lsp
+            from anchorpose.datasets.truth import benchmark_of
+
+            benchmark = benchmark_of(read_lsp(self.root, self.split), self.root)
+            return _Truth(benchmark.annotations, self.root, self.root.name, "complete the archive at --root")
+        if self.root is not None or self.annotations is None or self.images is None or self.split != "test":
+            raise InputError("found neither an archive nor a file, or parts of both, wanted one of them; give --root "
+                             "(and --split), or --annotations and --images")  # fmt: skip
+        return _read(self.annotations, self.images)
 
 
 @dataclass(frozen=True)
@@ -93,7 +127,7 @@ class Scenes:
         from anchorpose.evaluation.protocols import format_table
         from anchorpose.evaluation.scenes import evaluate_scenes
 
-        return _evaluate(self, Source(), evaluate_scenes, format_table)
+        return _measure(self, _read(self.annotations, self.images), Source(), evaluate_scenes, format_table)
 
 
 @dataclass(frozen=True)
@@ -117,18 +151,27 @@ class Rendered:
         from anchorpose.evaluation.rendered import evaluate_rendered
 
         truths = rendered_truths(self.annotations)
-        return _evaluate(self, Source(), lambda a, p: evaluate_rendered(a, truths, p), format_table)
+        return _measure(self, _read(self.annotations, self.images), Source(),
+                        lambda a, p: evaluate_rendered(a, truths, p), format_table)  # fmt: skip
 
 
-def _evaluate(
-    command: Coco | Lsp | Scenes | Rendered, standard: Source, measure: _Measure, text: Callable[..., str]
-) -> int:
+def _read(annotations: Path, images: Path) -> _Truth:
     from anchorpose.evaluation.annotations import load_annotations
 
-    annotations = load_annotations(command.annotations)
-    found: Found = find_people(command.source, standard, annotations.images, command.images, annotations.skeleton,
-                               command.json, "give their folder with --images")  # fmt: skip
-    code = show(found, measure(annotations, found.people), command.json, text)
-    title = f"{type(command).__name__.lower()} on {command.annotations.name}"
-    report(command.report, annotations, found, command.images, title, command.annotations)
+    return _Truth(load_annotations(annotations), images, annotations.name, "give their folder with --images")
+
+
+def _measure(
+    command: Coco | Lsp | Scenes | Rendered,
+    truth: _Truth,
+    standard: Source,
+    figures: _Figures,
+    text: Callable[..., str],
+) -> int:
+    annotations = truth.annotations
+    found: Found = find_people(command.source, standard, annotations.images, truth.images, annotations.skeleton,
+                               command.json, truth.advice, command.report)  # fmt: skip
+    code = show(found, figures(annotations, found.people), command.json, text)
+    title = f"{type(command).__name__.lower()} on {truth.name}"
+    report(command.report, annotations, found, truth.images, title)
     return code

@@ -48,11 +48,11 @@ def calibration_data(scores: Array, right: Array, people: People) -> Data:
     """Reliability of people's scores and, where states are known, of joint scores as probabilities of being seen.
 
     Args:
-        scores, right: (n,) of `person_scores`, or of the predictions that were taken for people. Scores above 1 count
-            as 1, since that is the most a probability can claim.
+        scores, right: (n,) of `person_scores`, or of the predictions that were taken for people. Of scores that
+            are no probabilities those above 1 count as 1, those below 0 as 0; `outside` says how many.
         people: of `people.gather`.
     """
-    data: Data = {"right": RIGHT, "above_one": int((scores > 1).sum()),
+    data: Data = {"right": RIGHT, "outside": int(((scores < 0) | (scores > 1)).sum()),
                   "person": _curve(reliability(np.clip(scores, 0, 1), right)),
                   "by_score": binned(scores, right)}  # fmt: skip
     known = people.states != JointState.MISSING

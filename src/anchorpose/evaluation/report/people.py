@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anchorpose.core import boxes
-from anchorpose.core.errors import InputError
-from anchorpose.core.poses import Poses
+from anchorpose.core.poses import JointState, Poses
 from anchorpose.core.skeleton import LSP14, Skeleton
 from anchorpose.evaluation.annotations import Annotations
 from anchorpose.evaluation.keypoints import Truth, oks, torso_diameter
@@ -21,8 +20,6 @@ from anchorpose.evaluation.scenes import MIN_OKS, best_first, match_scene
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.intp]
-States = Mapping[str, NDArray[np.uint8]]
-"""Image file name -> (m, J) of JointState, in the order and with the joints of the annotations."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +100,7 @@ def most_overlapping(joints: Array, truth: Truth) -> Integers:
     return taken
 
 
-def gather(annotations: Annotations, predictions: Mapping[str, Poses], states: States | None = None) -> People:
+def gather(annotations: Annotations, predictions: Mapping[str, Poses]) -> People:
     """Match everybody in 2D.
 
     Where everybody is labelled people are matched as in `evaluate_scenes` and errors are shares of the longer side of
@@ -113,24 +110,22 @@ def gather(annotations: Annotations, predictions: Mapping[str, Poses], states: S
     Args:
         annotations: of `load_annotations`.
         predictions: image file name -> its people.
-        states: what is known of each annotated joint beyond being labelled.
 
     Raises:
-        InputError: an image has no predictions, or states of the wrong shape.
+        InputError: an image has no predictions, or the two share no joint.
     """
     poses = in_order(annotations, predictions)
     source, shared = annotations.skeleton, shared_skeleton(annotations, predictions)
     chosen = np.array(source.indices(*shared.joints), dtype=np.intp)
     rows = []
-    for number, (image, everyone, found) in enumerate(zip(annotations.images, annotations.people, poses, strict=True)):
+    for number, (everyone, found) in enumerate(zip(annotations.people, poses, strict=True)):
         truth = everyone.only(chosen)
-        known = _states(truth, None if states is None else states.get(image.file_name), image.file_name)
         joints = found.to_skeleton(source).joints2d.astype(np.float64)
         if others_unlabelled(annotations):
             taken = most_overlapping(joints, truth)
         else:
             taken = alike(joints, truth, source.sigmas)
-        rows.append(_pick(number, truth, known, found.to_skeleton(source), taken, chosen, source.sigmas))
+        rows.append(_pick(number, truth, found.to_skeleton(source), taken, chosen, source.sigmas))
     columns = {name: np.concatenate([row[name] for row in rows]) for name in rows[0]}
     reference = _reference(columns.pop("full"), columns.pop("seen"), columns.pop("boxes"), annotations)
     return People(shared, reference=reference, **columns)
@@ -145,29 +140,22 @@ class Bodies:
     states: NDArray[np.uint8]  # (p, J) of JointState; MISSING where nothing is known
 
 
-def gather3d(annotations: Annotations, predictions: Mapping[str, Poses], states: States | None = None) -> Bodies:
+def gather3d(annotations: Annotations, predictions: Mapping[str, Poses]) -> Bodies:
     """Match everybody with 3D as `evaluate_scenes` does; arguments and errors as in `gather`."""
     source = annotations.skeleton
     empty = np.zeros((0, len(source), 3))
     rows: list[tuple[NDArray[Any], ...]] = [(empty, empty, np.zeros((0, len(source)), np.uint8))]
     poses = in_order(annotations, predictions)
-    for image, truth, found in zip(annotations.images, annotations.people, poses, strict=True):
+    for truth, found in zip(annotations.people, poses, strict=True):
         if truth.joints3d is not None:
             taken, usable = match_scene(found, truth, source)
-            known = _states(truth, None if states is None else states.get(image.file_name), image.file_name)
-            rows.append(
-                (truth.joints3d[usable], _rows(found.to_skeleton(source).joints3d, taken)[usable], known[usable])
-            )
+            bodies = _rows(found.to_skeleton(source).joints3d, taken)
+            rows.append((truth.joints3d[usable], bodies[usable], _states(truth)[usable]))
     return Bodies(*(np.concatenate(column) for column in zip(*rows, strict=True)))
 
 
-def _states(truth: Truth, given: NDArray[np.uint8] | None, file: str) -> NDArray[np.uint8]:
-    if given is None:
-        return np.zeros(truth.visible.shape, np.uint8)
-    if given.shape != truth.visible.shape:
-        raise InputError(f"found states of shape {given.shape} for {file}, wanted {truth.visible.shape}; give one for "
-                         "each annotated joint")  # fmt: skip
-    return given
+def _states(truth: Truth) -> NDArray[np.uint8]:
+    return np.full(truth.visible.shape, JointState.MISSING, np.uint8) if truth.states is None else truth.states
 
 
 def _rows(values: NDArray[np.floating], taken: Integers) -> Array:
@@ -180,7 +168,6 @@ def _rows(values: NDArray[np.floating], taken: Integers) -> Array:
 def _pick(
     number: int,
     truth: Truth,
-    states: NDArray[np.uint8],
     found: Poses,
     taken: Integers,
     chosen: Integers,
@@ -195,7 +182,7 @@ def _pick(
     exact = np.full((*truth.visible.shape, 3), np.nan) if truth.joints3d is None else truth.joints3d
     return {
         "image": np.full(keep.sum(), number, dtype=np.intp), "truth": truth.joints[keep][:, chosen],
-        "labelled": truth.visible[keep][:, chosen], "states": states[keep][:, chosen],
+        "labelled": truth.visible[keep][:, chosen], "states": _states(truth)[keep][:, chosen],
         "size": np.sqrt(np.maximum(truth.areas[keep], 0)), "found": joints[keep][:, chosen],
         "scores": _rows(found.scores, taken)[keep],
         "joint_scores": _rows(found.joint_scores, taken)[keep][:, chosen], "similarity": similarity[keep],

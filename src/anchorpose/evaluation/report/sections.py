@@ -164,15 +164,17 @@ def calibration_section(data: Data) -> str:
     note = ("Above the diagonal scores are too modest, below it too bold; 15 bins of equal width. ECE: expected "
             "calibration error.")  # fmt: skip
     content = chart + table(("score says", "scores", "ECE"), rows)
-    if data["above_one"]:
-        note += f" {data['above_one']} scores above 1 count as 1; the lower chart has them as they are."
+    if data["outside"]:
+        note += (f" {data['outside']} scores of people are no probabilities: above 1 they count as 1, below 0 as 0; "
+                 "the lower chart has them as they are.")  # fmt: skip
         content += _by_score(data["by_score"])
     return card("Calibration of scores", content, note)
 
 
 def _by_score(curve: Data) -> str:
     line = Series("right", curve["x"], curve["mean"], 0, curve["low"], curve["high"], dots=True)
-    return line_chart("Right predictions over the score", axis_over("score of the person", curve["x"]),
+    scores = axis_over("score of the person", curve["x"], zero=min(curve["x"], default=0.0) >= 0)
+    return line_chart("Right predictions over the score", scores,
                       Axis("right people", 0, 1, share=True), [line])  # fmt: skip
 
 

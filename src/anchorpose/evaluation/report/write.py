@@ -19,7 +19,7 @@ from anchorpose.evaluation.report import sections
 from anchorpose.evaluation.report.breakdown import error_rows, size_data
 from anchorpose.evaluation.report.confidence import RIGHT, calibration_data, coverage_data, person_scores
 from anchorpose.evaluation.report.curves import Data, pck_data, precision_recall_data
-from anchorpose.evaluation.report.people import People, States, gather, gather3d, others_unlabelled
+from anchorpose.evaluation.report.people import People, gather, gather3d, others_unlabelled
 from anchorpose.evaluation.report.pictures import DRAWN_SCORE, Picture, choose, draw
 from anchorpose.evaluation.report.rarity import rarity_data
 from anchorpose.evaluation.report.space import space_data
@@ -36,7 +36,6 @@ def write_report(
     predictions: Mapping[str, Poses],
     images: Path,
     title: str,
-    states: States | None = None,
 ) -> Path:
     """Write `folder/report.html`: figures, curves, what is hard, whether scores can be believed, and pictures.
 
@@ -49,8 +48,6 @@ def write_report(
         predictions: image file name -> its people; an image without people has empty `Poses`.
         images: folder of the annotated images; those that cannot be read are left out of the pictures only.
         title: heading of the page.
-        states: which joints are visible, hidden or outside, of `states.read_states`; without it the page has no errors
-            by state.
 
     Returns:
         The file.
@@ -60,7 +57,7 @@ def write_report(
     """
     if not len(annotations):
         raise InputError("the annotations list no images, so there is nothing to report; give some")
-    tables, data, pictures = collect(annotations, predictions, images, states)
+    tables, data, pictures = collect(annotations, predictions, images)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -70,7 +67,7 @@ def write_report(
 
 
 def collect(
-    annotations: Annotations, predictions: Mapping[str, Poses], images: Path, states: States | None = None
+    annotations: Annotations, predictions: Mapping[str, Poses], images: Path
 ) -> tuple[dict[str, Table], Data, dict[str, list[Picture]]]:
     """What the page shows: the commands' tables, each section's data, and the pictures.
 
@@ -81,8 +78,8 @@ def collect(
         tables = {"anchorpose evaluate lsp": evaluate_lsp(annotations, predictions)}
     else:
         tables = {"anchorpose evaluate coco": evaluate_coco(annotations, predictions)}
-    people = gather(annotations, predictions, states)
-    bodies = gather3d(annotations, predictions, states)
+    people = gather(annotations, predictions)
+    bodies = gather3d(annotations, predictions)
     unit = "torso" if lsp else "box"
     scores, right = _lsp_scores(people) if lsp else person_scores(annotations, predictions, people)
     data: Data = {
