@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from anchorpose.app import runtime
-from anchorpose.app.runtime import OnnxModel, available_cores, read_card
+from anchorpose.app.runtime import OnnxModel, available_cores
 from anchorpose.core.errors import InputError
 
 from . import graphs
@@ -94,14 +94,3 @@ def test_cores_count_once_for_two_hardware_threads(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(runtime.os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
     monkeypatch.setattr(runtime, "_siblings", lambda cpu: f"{cpu % 2},{cpu % 2 + 2}")
     assert available_cores() == 2
-
-
-def test_card(tmp_path: Path) -> None:
-    model = tmp_path / "m.onnx"
-    assert read_card(model) == {}
-    (tmp_path / "m.json").write_text('{"preset": "m"}')
-    assert read_card(model) == {"preset": "m"}
-    for bad in ("[]", "{", "\udcff"):
-        (tmp_path / "m.json").write_text(bad, errors="surrogateescape")
-        with pytest.raises(InputError, match=r"m\.json"):
-            read_card(model)

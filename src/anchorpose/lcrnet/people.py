@@ -53,7 +53,8 @@ def people_of(
     # A proposal belongs to the first group that it overlaps; later groups do not count it again.
     earlier = overlap.to(scores.dtype).cumsum(0) > 1.5
     member = (overlap & ~earlier & (apart < options.distance3d)) | own
-    weight = member.to(scores.dtype) * (scores * usable.to(scores.dtype))[None]
+    # The group's best counts even where it is unlikely: an average of nobody would be NaN, on which RoIAlign crashes.
+    weight = (member & (usable[None] | own)).to(scores.dtype) * scores[None]
     total = weight.sum(1)
     # The likeliest is always looked at: ONNX has reshapes that fail where there is nobody.
     likely = (total >= options.min_person_score) | (torch.arange(len(seeds), device=scores.device) == 0)
