@@ -11,3 +11,12 @@ from .graphs import write_graph
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Path of the tiny graph."""
     return write_graph(tmp_path_factory.mktemp("graph") / "tiny.onnx")
+
+
+@pytest.fixture(scope="session")
+def posebert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Path of a graph with PoseBERT's contract that gives each frame's rotations back."""
+    pytest.importorskip("onnx")
+    from ..motion.posebert.graphs import echo
+
+    return Path(echo(tmp_path_factory.mktemp("posebert") / "echo.onnx"))

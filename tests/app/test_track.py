@@ -26,7 +26,8 @@ import pytest
 import anchorpose
 from anchorpose.app.cli import main
 from anchorpose.app.estimator import Estimator, load
-from anchorpose.app.track import Outputs, finish, track
+from anchorpose.app.finish import finish
+from anchorpose.app.track import Outputs, track
 from anchorpose.app.video import stream
 from anchorpose.core.errors import InputError
 from anchorpose.core.poses import Poses
@@ -256,7 +257,8 @@ def test_ctrl_c_finishes_the_files(tiny: Path, tmp_path: Path) -> None:
     results = list(read_results(tmp_path / "o" / "results.jsonl"))
     assert 30 <= len(results) < 600
     assert len(pictures(tmp_path / "o" / "overlay.mp4")) == len(results)
-    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["overlay.mp4", "results.jsonl"]
+    assert sorted(p.name for p in (tmp_path / "o").iterdir()) == ["overlay.mp4", "results.jsonl", "tracks.jsonl"]
+    assert len(list(read_results(tmp_path / "o" / "tracks.jsonl"))) == len(results)
 
 
 def test_parts_damage_and_the_header(clip: Path, tiny: Path, tmp_path: Path) -> None:
@@ -373,5 +375,4 @@ def test_memory_does_not_grow_with_the_video(tiny: Path, tmp_path: Path) -> None
         assert code == 0
         assert finish(tmp_path / "o").frames == len(frames)
         peaks.append(peak)
-    # buffers and memory pools fill during the first thousand frames (measured 1.25), then nothing grows
-    assert peaks[1] < 1.35 * peaks[0]
+    assert peaks[1] < 1.1 * peaks[0]

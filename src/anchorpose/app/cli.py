@@ -7,15 +7,19 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
+from anchorpose.app.commands_batch import Batch
 from anchorpose.app.commands_data import Data
 from anchorpose.app.commands_detect import Detect
+from anchorpose.app.commands_finish import TrackEdit, TrackFinish
 from anchorpose.app.commands_info import Info
+from anchorpose.app.commands_serve import Serve
 from anchorpose.app.commands_synthesize import Synthesize
 from anchorpose.app.commands_track import Track
+from anchorpose.app.commands_view import View
 from anchorpose.app.evaluate.archives2d import CrowdPose, MpiiMulti, MpiiSingle, PoseTrack
 from anchorpose.app.evaluate.archives3d import H36mP1, H36mP2, H36mP3, Mpi3dhp, Mupots, ThreeDpw
 from anchorpose.app.evaluate.own import Coco, Lsp, Rendered, Scenes
@@ -58,9 +62,10 @@ class Train:
     """Trains a network; needs the [train] extra."""
 
     preset: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PRESET")]
-    """What to train, such as lcrnet-lite."""
+    """What to train, such as lcrnet-lite, posebert or posebert-thin."""
     data: Annotated[tuple[str, ...], tyro.conf.arg(metavar="CARD.json|FILE.json=DIR"), tyro.conf.UseAppendAction] = ()
-    """A data card, or COCO-style annotations and the folder of their images; may be given several times."""
+    """A data card, or COCO-style annotations and the folder of their images; for PoseBERT motion capture files,
+    folders and globs. May be given several times."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("runs/last")
     """Folder for checkpoints and the card."""
     epochs: Annotated[float | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
@@ -84,6 +89,8 @@ class Train:
 
     def run(self) -> int:
         """Exit code."""
+        if self.preset.startswith("posebert"):
+            return self._posebert()
         try:
             from anchorpose.app.estimator import find_model
             from anchorpose.training.commands import train
@@ -94,6 +101,20 @@ class Train:
                              workers=self.workers, seed=self.seed, resume=self.resume)  # fmt: skip
         start = None if self.start is None else find_model(self.start)
         print(train(self.preset, self.data, options, self.trunk_weights, self.val, start))
+        return 0
+
+    def _posebert(self) -> int:
+        given = {"--epochs": self.epochs, "--batch-size": self.batch_size, "--trunk-weights": self.trunk_weights,
+                 "--start": self.start, "--val": self.val or None}  # fmt: skip
+        if wrong := [name for name, value in given.items() if value is not None]:
+            raise InputError(f"found {', '.join(wrong)}, which PoseBERT does not take; leave it out")
+        try:
+            from anchorpose.training.posebert.commands import PoseBertOptions, train_posebert
+            from anchorpose.training.posebert.fit import FitOptions
+        except ModuleNotFoundError as error:
+            raise _needs_train_extra(error) from error
+        fit = FitOptions(out=self.out, minutes=self.minutes, seed=self.seed, resume=self.resume)
+        print(train_posebert(PoseBertOptions(self.preset, self.data, fit)))
         return 0
 
 
@@ -124,6 +145,9 @@ class Export:
 Command = (
     Annotated[Detect, tyro.conf.subcommand("detect")]
     | Annotated[Track, tyro.conf.subcommand("track")]
+    | Annotated[View, tyro.conf.subcommand("view")]
+    | Annotated[Serve, tyro.conf.subcommand("serve")]
+    | Annotated[Batch, tyro.conf.subcommand("batch")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Export, tyro.conf.subcommand("export")]
@@ -131,6 +155,8 @@ Command = (
     | Annotated[Data, tyro.conf.subcommand("data")]
     | Annotated[Info, tyro.conf.subcommand("info")]
 )
+_TRACK = {"finish": TrackFinish, "edit": TrackEdit}
+"""What may stand in the place of `track`'s source (./edit is a folder of that name)."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -160,9 +186,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     config = (tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes)
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        command = tyro.cli(Command, prog="anchorpose", args=arguments, config=config,
-                           description="People in photographs as 2D and metric 3D bodies.")  # fmt: skip
+        command: Any
+        if words[:1] == ["track"] and "".join(words[1:2]) in _TRACK:
+            command = tyro.cli(_TRACK[words[1]], prog=f"anchorpose track {words[1]}", args=words[2:], config=config)
+        else:
+            command = tyro.cli(Command, prog="anchorpose", args=words, config=config,
+                               description="People in photographs as 2D and metric 3D bodies.")  # fmt: skip
     except SystemExit as stop:  # after --help or a wrong option
         return stop.code if isinstance(stop.code, int) else 0
     return int(command.run())

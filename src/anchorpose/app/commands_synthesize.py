@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -182,6 +183,50 @@ class Render:
 
 
 @dataclass(frozen=True)
+class Sequences:
+    """Renders videos of people who cross, hide each other, leave and come back, with exact truth; needs [synthesis]."""
+
+    motions: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PATH")]
+    """Motion capture of people who walk: files, folders and globs."""
+    backgrounds: _Dir
+    """Folder of photographs without people."""
+    textures: _Dir
+    """Folder of pictures of cloth and other surfaces."""
+    out: _Dir
+    """Folder for a folder of each sequence; a run that was stopped goes on where it was."""
+    count: _Count = 8
+    """Sequences in the folder in the end."""
+    frames: _Count = 120
+    """Frames of each."""
+    fps: Annotated[float, tyro.conf.arg(metavar="F")] = 15.0
+    """Frames a second."""
+    size: tuple[int, int] = (384, 288)
+    """Width and height, pixels."""
+    people: tuple[int, int] = (3, 4)
+    """Fewest and most people in a sequence."""
+    split: Literal["all", "train", "test"] = "all"
+    """`train` and `test` share no body, clip, background or texture."""
+    bodies: _Count = 120
+    """Different bodies to choose from."""
+    seed: _Count = 0
+    """Start of all random numbers; each sequence depends only on it and its own number."""
+    preview: _Count = 0
+    """Also draw so many sequences into DIR/preview.jpg, six frames of each."""
+
+    def run(self) -> int:
+        """Exit code."""
+        from anchorpose.synthesis.sequences import SequenceOptions, render_sequences
+
+        options = SequenceOptions(self.size[0], self.size[1], self.frames, self.fps, self.people)
+        made = render_sequences(self.motions, self.backgrounds, self.textures, self.out, self.count, self.seed,
+                                self.split, self.bodies, options)  # fmt: skip
+        print(f"{self.out}: {len(made.folders)} sequences ({made.rendered} of them new), {made.frames} frames")
+        if self.preview:
+            print(_strips(made.folders[: self.preview], self.out / "preview.jpg"))
+        return 0
+
+
+@dataclass(frozen=True)
 class Synthesize:
     """Makes training data from motion capture and photographs."""
 
@@ -190,6 +235,7 @@ class Synthesize:
         | Annotated[Lift, tyro.conf.subcommand("lift")]
         | Annotated[Mosaic, tyro.conf.subcommand("mosaic")]
         | Annotated[Render, tyro.conf.subcommand("render")]
+        | Annotated[Sequences, tyro.conf.subcommand("sequences")]
     )
 
     def run(self) -> int:
@@ -206,3 +252,20 @@ def _preview(annotations: Path, images: Path, count: int, seed: int, out: Path) 
         from anchorpose.synthesis.sheet import contact_sheet
 
         print(contact_sheet(annotations, images, out, count, seed=seed))
+
+
+def _strips(folders: Sequence[Path], out: Path, columns: int = 6) -> Path:
+    """A picture with a row a sequence: frames evenly over time, with everybody's truth and number."""
+    import numpy as np
+
+    from anchorpose.io.files import write_image
+    from anchorpose.io.overlay import draw_overlay
+    from anchorpose.synthesis.sequences import read_sequence
+
+    rows = []
+    for folder in folders:
+        frames = list(read_sequence(folder))
+        chosen = [frames[i] for i in np.linspace(0, len(frames) - 1, columns).round().astype(int)]
+        rows.append(np.hstack([draw_overlay(f.image, f.poses, extend=False) for f in chosen]))
+    write_image(out, np.vstack(rows))
+    return out

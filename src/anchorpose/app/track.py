@@ -1,4 +1,4 @@
-"""A whole video from source to results.jsonl and overlay.mp4, and what is made of the results afterwards."""
+"""A whole video from source to results.jsonl and overlay.mp4."""
 
 from __future__ import annotations
 
@@ -17,17 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from anchorpose.app.finish import OVERLAY
+from anchorpose.app.overlay import drawn_frames
+from anchorpose.app.tracks_file import RESULTS
 from anchorpose.app.video import Frame, stream
 from anchorpose.core.poses import Poses
-from anchorpose.io.overlay import draw_overlay
 from anchorpose.io.video.background import Background
 from anchorpose.io.video.journal import Journal, read_results
 from anchorpose.io.video.source import VideoSource
-from anchorpose.io.video.trails import Trails
 from anchorpose.io.video.writer import VideoWriter
 
-RESULTS = "results.jsonl"
-OVERLAY = "overlay.mp4"
 Drawn = tuple[Frame, NDArray[np.uint8] | None]
 
 
@@ -40,21 +39,14 @@ class Outputs:
         overlay: also write overlay.mp4.
         audio: file whose sound the overlay takes along, or None.
         ids: track numbers that the overlay shows; empty shows everyone.
+        panel: the overlay has the people in 3D beside the picture.
     """
 
     folder: Path
     overlay: bool = True
     audio: str | None = None
     ids: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What results.jsonl holds: frames, seconds from the first to the last, and different people."""
-
-    frames: int
-    seconds: float
-    people: int
+    panel: bool = False
 
 
 def track(
@@ -87,26 +79,13 @@ def track(
         journal = stack.enter_context(Journal(path, settings, resume))
         known = islice(read_results(path), journal.count) if journal.count else iter(())
         frames = stream(estimator, source, known=known)
-        drawn = Background(_draw(frames, outputs.ids)) if outputs.overlay else ((f, None) for f in frames)
+        drawn = (Background(drawn_frames(frames, outputs.ids, outputs.panel)) if outputs.overlay
+                 else ((f, None) for f in frames))  # fmt: skip
         stack.callback(drawn.close)
         stack.callback(source.stop)  # first of all, so that no thread waits for a frame
         interrupted = stack.enter_context(_stop_at_interrupt(source))
         _write(drawn, journal, outputs, source)
         return not interrupted.is_set()
-
-
-def finish(out: Path) -> Summary:
-    """What comes after the last frame, made from results.jsonl alone, so that it can be done again at any time.
-
-    Raises:
-        InputError: no results there, or broken ones.
-    """
-    frames, first, last, people = 0, 0.0, 0.0, set[int]()
-    for _, time, poses in read_results(out / RESULTS):
-        first, last = (first if frames else time), time
-        frames += 1
-        people.update([] if poses.track_ids is None else poses.track_ids.tolist())
-    return Summary(frames, last - first, len(people))
 
 
 def _write(drawn: Iterable[Drawn], journal: Journal, outputs: Outputs, source: VideoSource) -> None:
@@ -126,17 +105,6 @@ def _write(drawn: Iterable[Drawn], journal: Journal, outputs: Outputs, source: V
                     stack.enter_context(writer)
                 writer.write(picture, frame.time)
             bar.update()
-
-
-def _draw(frames: Iterable[Frame], ids: tuple[int, ...]) -> Iterator[Drawn]:
-    """Each frame and its picture with the bodies and trails of the people in `ids`."""
-    trails = Trails()
-    for frame in frames:
-        poses = frame.poses
-        if ids and poses.track_ids is not None:
-            poses = poses[np.isin(poses.track_ids, ids)]
-        trails.update(poses, frame.time)
-        yield frame, draw_overlay(trails.draw(frame.image, frame.time), poses, extend=False)
 
 
 @contextmanager

@@ -67,6 +67,11 @@ def is_seen(states: NDArray[np.uint8], joints: tuple[int, ...]) -> bool:
     return all(states[j] == JointState.VISIBLE for j in joints)
 
 
+def css(colour: Colour) -> str:
+    """BGR as pages write it: #rrggbb."""
+    return "#{2:02x}{1:02x}{0:02x}".format(*colour)
+
+
 def lighter(colour: Colour, share: float) -> Colour:
     """`colour` moved towards white by `share` (0 to 1)."""
     b, g, r = (round(c + (255 - c) * share) for c in colour)

@@ -28,6 +28,8 @@ from anchorpose.io.figure import (
 )
 
 _MARGIN_COLOUR: Colour = (58, 50, 46)
+_READABLE = 6.0
+"""Pixels; the height of letters below which people without a track number get no label."""
 _MOST_MARGIN = 0.4
 """The canvas grows by at most this share of the longer side; joints further out get an arrow at the border."""
 
@@ -152,12 +154,14 @@ def _label(canvas: Image, poses: Poses, index: int, body: _Body) -> None:
     present = body.points[~np.isnan(body.points[:, 0])]
     longer = max(canvas.shape[:2])
     height = float(np.clip(body.width * 3, longer / 75, longer / 48))
-    if height < 6 or not len(present):
-        return  # too small to read
+    small = height < _READABLE
+    if not len(present) or (small and poses.track_ids is None):
+        return
     score = float(poses.scores[index])
     words = f"{score:.2f}" if math.isfinite(score) else "?"
     if poses.track_ids is not None:
-        words = f"#{int(poses.track_ids[index])}  {words}"
+        number = f"#{int(poses.track_ids[index])}"  # who it is has to be told, however small
+        words, height = (number, _READABLE) if small else (f"{number}  {words}", height)
     top = present[present[:, 1].argmin()]
     corner = (float(top[0]) - text_width(words, height) / 2, float(top[1]) - body.width * 3 - height * 0.4)
     text(canvas, words, corner, height, body.colour, backing=DARK)

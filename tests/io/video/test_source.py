@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from anchorpose.core.errors import InputError
-from anchorpose.io.video.decoding import without_password
+from anchorpose.io.video.decoding import Decoder, open_container, without_password
 from anchorpose.io.video.frames import Part, VideoFrame
 from anchorpose.io.video.source import VideoSource
 from anchorpose.io.video.webcam import WebcamReader
@@ -189,6 +190,31 @@ def test_a_file_cut_short_gives_what_it_has(folder: Path) -> None:
         assert "should have 2.40 s: it is cut short" in video.problems()[-1]
     with pytest.raises(InputError, match=r"cannot open .*n-cut\.mp4 as video: .*check it with a player"):
         VideoSource(truncated(folder / "n.mp4"))
+
+
+def test_a_slow_video_is_not_cut_short_by_its_last_frame(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "slow.mkv", numbered(4), [Fraction(2 * i) for i in range(4)], b_frames=0)
+    with VideoSource(clip) as video:
+        assert len(list(video)) == 4
+        assert video.problems() == []
+
+
+def test_decoded_frames_do_not_wait_for_the_garbage_collection(folder: Path) -> None:
+    """Each of 1080p has 3 MB, and no collection may come for a thousand of them."""
+    container = open_container(str(folder / "n.mp4"))
+    decoder, frames = Decoder(container), []
+    gc.disable()
+    try:
+        for _, frame in decoder.frames():
+            decoder.to_bgr(frame)
+            frames.append(id(frame))
+            del frame
+    finally:
+        gc.enable()
+        container.close()
+    # where a frame goes at once, its place in memory is used again
+    assert len(frames) == 60
+    assert len(set(frames)) < 20
 
 
 def test_garbage_never_crashes(folder: Path, tmp_path: Path) -> None:

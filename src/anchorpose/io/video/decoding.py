@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from anchorpose.core.errors import InputError
 
+Matrix = tuple[int, int, int, int]
 _MOST_FAILURES = 200
 """So many unreadable pieces in a row are the end of a file."""
 _SMALL_STEP_BACK = Fraction(1)
@@ -75,6 +76,7 @@ class Decoder:
         self.fps = _rate(self.stream)
         self._origin = origin(container, self.stream)
         self._pixel_shape = _pixel_shape(self.stream.sample_aspect_ratio)
+        self._turn: tuple[int, Matrix | None] | None = None
 
     def seek(self, seconds: float) -> bool:
         """Goes to the last keyframe at or before `seconds`; False where the container cannot."""
@@ -134,17 +136,28 @@ class Decoder:
         """(h, w, 3) uint8 BGR, upright and with square pixels."""
         wide = round(frame.width * self._pixel_shape)
         pixels = frame.to_ndarray(format="bgr24", width=wide, height=frame.height)
-        return upright(np.asarray(pixels, np.uint8), frame)
+        # `side_data` ties a frame to itself, so that it stays in memory until the next garbage collection: the first
+        # frame is asked, and the one where the rotation, which is free to ask for, changes
+        if self._turn is None or frame.rotation != self._turn[0]:
+            self._turn = frame.rotation, display_matrix(frame)
+        return upright(np.asarray(pixels, np.uint8), self._turn[1])
 
 
-def upright(pixels: NDArray[np.uint8], frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """Turns and mirrors `pixels` as the frame's display matrix says (ISO 14496-12, 6.2.2; whole quarter turns)."""
+def display_matrix(frame: av.VideoFrame) -> Matrix | None:
+    """a, b, c, d: a point x, y of the picture is shown at a x + c y, b x + d y (ISO 14496-12, 6.2.2)."""
     sides: Any = frame.side_data
     found = [side for side in sides if side.type.name == "DISPLAYMATRIX"]
     if not found:
-        return pixels
-    # a point x, y of the picture is shown at a x + c y, b x + d y
+        return None
     a, b, _, c, d = struct.unpack("=9i", bytes(found[0]))[:5]
+    return a, b, c, d
+
+
+def upright(pixels: NDArray[np.uint8], matrix: Matrix | None) -> NDArray[np.uint8]:
+    """Turns and mirrors `pixels` as a display matrix says (whole quarter turns)."""
+    if matrix is None:
+        return pixels
+    a, b, c, d = matrix
     across, down = (a, d) if abs(a) >= abs(b) else (c, b)
     if abs(b) > abs(a):
         pixels = pixels.transpose(1, 0, 2)

@@ -57,7 +57,10 @@ class FileReader:
 
     def problems(self) -> list[str]:
         """Whether the file ends long before the end that it tells of."""
-        if self._ended is None or self._seconds is None or self._ended > self._seconds - _CUT_SHORT:
+        if self._ended is None or self._seconds is None:
+            return []
+        last = 1 / (self._decoder.fps or 25)  # the last frame is shown for a while, too
+        if self._ended + last > self._seconds - _CUT_SHORT:
             return []
         return [f"{self._shown} ends at {self._ended:.2f} s and should have {self._seconds:.2f} s: it is cut short or "
                 "damaged"]  # fmt: skip

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from anchorpose.core.errors import InputError
 from anchorpose.io.exports.clip import Clip
-from anchorpose.io.figure import PEOPLE, SIDES, Colour, links
+from anchorpose.io.figure import PEOPLE, SIDES, css, links
 from anchorpose.io.files import atomic_write
 
 MOST_OVERLAY_BYTES = 64 << 20
@@ -41,12 +41,12 @@ def write_viewer(path: Path, clip: Clip, overlay: Path | None = None, title: str
     """
     files = resources.files("anchorpose.io.viewer")
     parts = {name: (files / name).read_text(encoding="utf-8") for name in
-             ("page.html", "page.css", "scene.js", "player.js")}  # fmt: skip
+             ("page.html", "page.css", "shared/scene.js", "shared/orbit.js", "player.js")}  # fmt: skip
     # "</script>" in a name must not end the script
     data = json.dumps(_page_data(clip, title), allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     html = parts["page.html"]
-    for mark, text in (("/*CSS*/", parts["page.css"]), ("/*SCENE*/", parts["scene.js"]),
-                       ("/*PLAYER*/", parts["player.js"]), ("/*DATA*/", data),
+    for mark, text in (("/*CSS*/", parts["page.css"]), ("/*SCENE*/", parts["shared/scene.js"]),
+                       ("/*ORBIT*/", parts["shared/orbit.js"]), ("/*PLAYER*/", parts["player.js"]), ("/*DATA*/", data),
                        ("/*VIDEO*/", "" if overlay is None else _video(overlay))):  # fmt: skip
         html = html.replace(mark, text, 1)
     atomic_write(path, html)
@@ -60,19 +60,15 @@ def _page_data(clip: Clip, title: str) -> dict[str, Any]:
         "title": title, "times": (clip.times - clip.times[0]).round(4).tolist(), "start": float(clip.times[0]),
         "indices": clip.indices.tolist(), "joints": [name.replace("_", " ") for name in clip.skeleton.joints],
         "links": [[list(link.start), list(link.end), link.side] for link in links(clip.skeleton)],
-        "sides": {side: _css(colour) for side, colour in SIDES.items()}, "width": clip.camera.width,
+        "sides": {side: css(colour) for side, colour in SIDES.items()}, "width": clip.camera.width,
         "height": clip.camera.height, "focal": [clip.camera.fx, clip.camera.fy, clip.camera.cx, clip.camera.cy],
         "step3d": sizes[0], "step2d": sizes[1],
         "people": [
-            {"id": person.id, "colour": _css(PEOPLE[person.id % len(PEOPLE)]), "joints3d": _packed(space[i], sizes[0]),
+            {"id": person.id, "colour": css(PEOPLE[person.id % len(PEOPLE)]), "joints3d": _packed(space[i], sizes[0]),
              "joints2d": _packed(flat[i], sizes[1]), "states": base64.b64encode(person.states.tobytes()).decode()}
             for i, person in enumerate(clip.people)
         ],
     }  # fmt: skip
-
-
-def _css(colour: Colour) -> str:
-    return "#{2:02x}{1:02x}{0:02x}".format(*colour)
 
 
 def _step(arrays: list[NDArray[np.float32]]) -> float:

@@ -12,7 +12,7 @@
   if (!clip.torso.length) clip.torso = [0];
   const bounds = measure(clip), view = new View(bounds), last = clip.times.length - 1;
   const state = { frame: 0, time: 0, playing: false, speed: 1, trails: true, panel: true, before: 0, asked: false };
-  let look = {}, drawn = [], held = new Map();
+  let look = {}, drawn = [];
 
   function sizeOf(canvas) {
     const box = canvas.getBoundingClientRect(), ratio = window.devicePixelRatio || 1;
@@ -102,41 +102,6 @@
     redraw();
   }
 
-  function hover(event) {
-    const box = $("scene").getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top;
-    let best = null, near = 18;
-    for (const joint of drawn) {
-      const far = Math.hypot(joint.flat[0] - x, joint.flat[1] - y) - joint.radius * 0.5;
-      if (far < near) [best, near] = [joint, far];
-    }
-    const tip = $("tip");
-    tip.hidden = !best;
-    if (!best) return;
-    tip.textContent = `#${best.id} ${best.name}, ${best.state}, ${best.p.map((v) => v.toFixed(2)).join("  ")} m`;
-    const left = Math.min(best.flat[0] + 14, box.width - tip.offsetWidth - 6);
-    tip.style.left = `${Math.max(6, left)}px`;
-    tip.style.top = `${Math.max(6, best.flat[1] - 34)}px`;
-  }
-
-  function spread() {
-    const [a, b] = [...held.values()];
-    return { far: Math.hypot(a.x - b.x, a.y - b.y), x: (a.x + b.x) / 2, y: (a.y + b.y) / 2 };
-  }
-
-  function drag(event) {
-    const from = held.get(event.pointerId);
-    if (!from) return hover(event);
-    const before = held.size === 2 ? spread() : null, dx = event.clientX - from.x, dy = event.clientY - from.y;
-    held.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    if (before) {
-      const after = spread();
-      view.zoom(before.far / Math.max(after.far, 1));
-      view.shift(after.x - before.x, after.y - before.y);
-    } else if (event.shiftKey || event.buttons === 2) view.shift(dx, dy);
-    else view.turn(-dx * 0.008, -dy * 0.008);
-    redraw();
-  }
-
   function keys(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || /SELECT/.test(event.target.tagName)) return;
     const inside = event.target.tagName, slides = inside === "INPUT" && /Arrow|Home|End|Page/.test(event.key);
@@ -174,27 +139,9 @@
   }
 
   function connect() {
-    const scene = $("scene");
-    scene.addEventListener("pointerdown", (event) => {
-      held.set(event.pointerId, { x: event.clientX, y: event.clientY });
-      scene.setPointerCapture(event.pointerId);
-      scene.classList.add("held");
-      $("tip").hidden = true;
+    attachOrbit($("scene"), view, {
+      redraw, home: reset, hover: (x, y) => showTip($("tip"), x === undefined ? null : nearest(drawn, x, y)),
     });
-    const release = (event) => {
-      held.delete(event.pointerId);
-      scene.classList.toggle("held", held.size > 0);
-    };
-    for (const end of ["pointerup", "pointercancel"]) scene.addEventListener(end, release);
-    scene.addEventListener("pointermove", drag);
-    scene.addEventListener("pointerleave", () => ($("tip").hidden = true));
-    scene.addEventListener("contextmenu", (event) => event.preventDefault());
-    scene.addEventListener("dblclick", reset);
-    scene.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      view.zoom(Math.exp(Math.max(-50, Math.min(50, event.deltaY)) * 0.004));
-      redraw();
-    }, { passive: false });
     document.addEventListener("keydown", keys);
     $("slider").addEventListener("input", () => show(Number($("slider").value)));
     $("play").addEventListener("click", () => play(!state.playing));

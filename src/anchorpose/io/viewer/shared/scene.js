@@ -1,11 +1,13 @@
-"use strict";
-// The 3D scene on a 2D canvas. Metres in the camera frame: x right, y down, z forward; canvases have y down as well,
-// so nothing changes its sign.
+// The 3D scene on a 2D canvas, and the 2D bodies, for the page of a clip and for that of the service. Metres in the
+// camera frame: x right, y down, z forward; canvases have y down as well, so nothing changes its sign.
+// A clip is { times, joints, links, torso, sides, width, height, focal, step3d, step2d, people }, a person
+// { id, colour, joints3d, joints2d, states, off }: arrays of all frames, joints in steps, UNKNOWN where missing.
 
-const VISIBLE = 1, UNKNOWN = -32768, NEAR = 0.05;
-const STATES = ["missing", "visible", "hidden", "outside"];
+export const UNKNOWN = -32768;
+export const STATES = ["missing", "visible", "hidden", "outside"];
+const VISIBLE = 1, NEAR = 0.05;
 
-function unpack(text, Kind) {
+export function unpack(text, Kind) {
   return new Kind(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
 }
 
@@ -26,7 +28,7 @@ function quantile(values, share) {
 }
 
 // Bounds that a few wrong frames do not stretch, and the height of the floor.
-function measure(clip) {
+export function measure(clip) {
   const axes = [[], [], []], lowest = [];
   const every = Math.max(1, Math.floor(clip.times.length / 500)), J = clip.joints.length;
   for (const person of clip.people) {
@@ -48,7 +50,7 @@ function measure(clip) {
   return { lower, upper, floor };
 }
 
-class View {
+export class View {
   constructor(bounds) {
     this.bounds = bounds;
     this.reset(1, 1);
@@ -195,8 +197,22 @@ function drawTrail(ink, view, clip, person, frame, floor) {
   ink.globalAlpha = 1;
 }
 
+// A person's number above a place on the canvas.
+export function drawTag(ink, at, words, colour, look) {
+  ink.font = "600 13px system-ui, sans-serif";
+  ink.textAlign = "center";
+  const half = ink.measureText(words).width / 2 + 5, y = at[1] - 8;
+  ink.fillStyle = look.rim;
+  ink.beginPath();
+  ink.roundRect(at[0] - half, y - 15, 2 * half, 20, 5);
+  ink.fill();
+  ink.fillStyle = colour;
+  ink.fillText(words, at[0], y);
+  ink.textAlign = "left";
+}
+
 // Draws one frame; returns the joints as drawn, for hovering.
-function drawScene(ink, view, clip, frame, bounds, look, trails) {
+export function drawScene(ink, view, clip, frame, bounds, look, trails) {
   ink.clearRect(0, 0, view.width, view.height);
   const square = drawFloor(ink, view, bounds, look), J = clip.joints.length, strokes = [], joints = [], tags = [];
   drawCamera(ink, view, clip, look);
@@ -224,7 +240,7 @@ function drawScene(ink, view, clip, frame, bounds, look, trails) {
       const p = at([j]), flat = p && view.project(p);
       if (!flat || flat[2] < NEAR) continue;
       const state = person.states[frame * J + j], radius = width(flat[2], 0.03);
-      joints.push({ flat, p, name: clip.joints[j], id: person.id, state: STATES[state], radius });
+      joints.push({ flat, p, joint: j, name: clip.joints[j], id: person.id, state: STATES[state], radius });
       strokes.push([flat[2] - 0.2, () =>
         dot(ink, flat, radius, person.colour, look.rim, state === VISIBLE ? null : look.paper)]);
       if (!top || flat[1] < top[1]) top = flat;
@@ -232,18 +248,7 @@ function drawScene(ink, view, clip, frame, bounds, look, trails) {
     if (top) tags.push([top, `#${person.id}`, person.colour]);
   }
   strokes.sort((a, b) => b[0] - a[0]).forEach((item) => item[1]());
-  ink.font = "600 13px system-ui, sans-serif";
-  ink.textAlign = "center";
-  for (const [at, words, colour] of tags) {
-    const half = ink.measureText(words).width / 2 + 5, y = at[1] - width(at[2], 0.05) - 8;
-    ink.fillStyle = look.rim;
-    ink.beginPath();
-    ink.roundRect(at[0] - half, y - 15, 2 * half, 20, 5);
-    ink.fill();
-    ink.fillStyle = colour;
-    ink.fillText(words, at[0], y);
-  }
-  ink.textAlign = "left";
+  for (const [at, words, colour] of tags) drawTag(ink, [at[0], at[1] - width(at[2], 0.05)], words, colour, look);
   ink.font = "13px system-ui, sans-serif";
   ink.fillStyle = look.soft;
   ink.fillText(`grid ${square} m`, 12, view.height - 12);
@@ -251,20 +256,26 @@ function drawScene(ink, view, clip, frame, bounds, look, trails) {
 }
 
 // The 2D bodies inside the outline of the picture.
-function drawPicture(ink, width, height, clip, frame, look) {
+export function drawPicture(ink, width, height, clip, frame, look) {
   ink.clearRect(0, 0, width, height);
   const scale = Math.min((width - 24) / clip.width, (height - 24) / clip.height);
-  const left = (width - clip.width * scale) / 2, top = (height - clip.height * scale) / 2, J = clip.joints.length;
+  const left = (width - clip.width * scale) / 2, top = (height - clip.height * scale) / 2;
   ink.fillStyle = look.paper;
   ink.fillRect(left, top, clip.width * scale, clip.height * scale);
   ink.strokeStyle = look.grid;
   ink.lineWidth = 1;
   ink.strokeRect(left, top, clip.width * scale, clip.height * scale);
+  drawBodies(ink, clip, frame, look, (p) => [left + p[0] * scale, top + p[1] * scale]);
+}
+
+// The 2D bodies of one frame; `place` takes a pixel of the picture to the canvas. Returns the joints as drawn.
+export function drawBodies(ink, clip, frame, look, place) {
+  const J = clip.joints.length, joints = [];
   for (const person of clip.people) {
     if (person.off) continue;
     const at = (group) => {
       const p = meanOf(person.joints2d, clip.step2d, frame, J, group, 2);
-      return p && [left + p[0] * scale, top + p[1] * scale];
+      return p && place(p);
     };
     const points = clip.joints.map((_, j) => at([j])), known = points.filter(Boolean);
     const extent = (i) => (known.length ? Math.max(...known.map((p) => p[i])) - Math.min(...known.map((p) => p[i])) : 0);
@@ -274,13 +285,17 @@ function drawPicture(ink, width, height, clip, frame, look) {
       if (!a || !b) continue;
       const seen = [...start, ...end].every((j) => person.states[frame * J + j] === VISIBLE);
       if (seen) stroke(ink, a, b, look.rim, wide * 1.5, false);
-      else ink.globalAlpha = 0.6;
+      else ink.globalAlpha = look.hidden || 0.6;
       stroke(ink, a, b, clip.sides[side], seen ? wide : wide * 0.7, !seen);
       ink.globalAlpha = 1;
     }
-    points.forEach((p, j) => {
-      const seen = person.states[frame * J + j] === VISIBLE;
-      if (p) dot(ink, p, wide * 0.9, person.colour, look.rim, seen ? null : look.paper);
+    points.forEach((flat, j) => {
+      if (!flat) return;
+      const state = person.states[frame * J + j];
+      dot(ink, flat, wide * 0.9, person.colour, look.rim, state === VISIBLE ? null : look.paper);
+      const p = meanOf(person.joints3d, clip.step3d, frame, J, [j], 3);
+      joints.push({ flat, p, joint: j, name: clip.joints[j], id: person.id, state: STATES[state], radius: wide });
     });
   }
+  return joints;
 }

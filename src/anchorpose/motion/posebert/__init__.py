@@ -1,0 +1,1 @@
+"""PoseBERT without torch: poses as rotations of segments, windows over time, inference by onnxruntime."""
