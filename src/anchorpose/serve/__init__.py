@@ -1,0 +1,1 @@
+"""The HTTP service: pictures, streams of frames and videos in, poses out."""
