@@ -25,6 +25,7 @@ from anchorpose.training.checkpoint import find_checkpoint, read_card, read_weig
 from anchorpose.training.data import read_data  # noqa: E402
 from anchorpose.training.fit import FitOptions, fit  # noqa: E402
 from anchorpose.training.presets import PRESETS, find_preset  # noqa: E402
+from anchorpose.training.release import Start  # noqa: E402
 from anchorpose.training.replay import FeatureReplay  # noqa: E402
 from tests.datasets.conftest import coco_folder  # noqa: E402, F401
 from tests.lcrnet.conftest import body  # noqa: E402
@@ -48,7 +49,7 @@ def run(drawn, out, **options):
     data, anchors, dataset = drawn
     torch.manual_seed(0)
     chosen = FitOptions(out, workers=0, mixed_precision="no", **options)
-    return fit(TINY, TINY.build(anchors), data, anchors, dataset, chosen, "random")
+    return fit(TINY, TINY.build(anchors), data, anchors, dataset, chosen, Start("random"))
 
 
 def read_losses(out):
