@@ -28,8 +28,17 @@ def people():
 def test_dict_round_trip_through_real_json_without_nan(people):
     text = json.dumps(people.to_dict(), allow_nan=False)
     back = Poses.from_dict(json.loads(text))
-    for name in ("scores", "boxes", "joints2d", "joints3d", "translation", "joint_scores", "joint_states", "track_ids",
-                 "joint_errors"):
+    for name in (
+        "scores",
+        "boxes",
+        "joints2d",
+        "joints3d",
+        "translation",
+        "joint_scores",
+        "joint_states",
+        "track_ids",
+        "joint_errors",
+    ):
         np.testing.assert_allclose(getattr(back, name), getattr(people, name), atol=1e-5)
     assert back.skeleton == people.skeleton
     assert back.camera == people.camera

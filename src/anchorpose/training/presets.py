@@ -104,7 +104,7 @@ _LITE = Preset(
     learning_rate=1e-3, weight_decay=0.05, dropout=0.1, batch_size=8, frozen_blocks=6, trunk_rate=0.03, tuned_rate=0.1,
     second_width=64,
     augmentation=Augmentation(rotation=25.0),
-    # Looking at unlikely people too gains 0.003 AP on coco/val; an IoU of 0.6 another 0.001 for half as many looks more.
+    # Looking at unlikely people too gains 0.003 AP on coco/val; an IoU of 0.6 another 0.001 for half as many more.
     # Below a score of 0.3 precision falls more than recall rises: `anchorpose evaluate coco --report`.
     people=PeopleOptions(min_person_score=0.1),
     integration=IntegrationOptions(iou_threshold=0.4, overlap="upper_body_iou", min_person_score=0.0, min_quality=0.3,
