@@ -73,3 +73,8 @@ def test_people_stand_upright_in_metres(estimator):
 def test_same_picture_same_result(estimator):
     a, b = (estimator(PHOTOS / "000000366711.jpg") for _ in range(2))
     np.testing.assert_array_equal(a.joints2d, b.joints2d)
+
+
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_picture_of_nothing_has_nobody(estimator, level):
+    assert len(estimator(np.full((480, 640, 3), level, np.uint8))) == 0

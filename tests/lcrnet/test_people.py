@@ -64,3 +64,14 @@ def test_nobody_and_too_many():
     assert len(group(empty, PeopleOptions())[0]) == 0
     many = in_order(crowd(1, m=200, people=60))
     assert len(group(many, PeopleOptions(most=5, min_person_score=0.0))[0]) == 5
+
+
+def test_where_everybody_is_unlikely_the_likeliest_is_looked_at_with_finite_numbers():
+    """An average over nobody would be NaN, on which RoIAlign crashes."""
+    weak = in_order(crowd(2, m=12))
+    weak = Proposals(weak.boxes, weak.scores * np.float32(1e-4), weak.labels, weak.joints2d, weak.joints3d,
+                     weak.visibility)  # fmt: skip
+    seeds, joints2d, joints3d = group(weak, PeopleOptions(min_score=0.01, min_person_score=0.1))
+    assert seeds.tolist() == [0]
+    np.testing.assert_allclose(joints2d[0], weak.joints2d[0], rtol=1e-5)
+    np.testing.assert_allclose(joints3d[0], weak.joints3d[0], rtol=1e-5)

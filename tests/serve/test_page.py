@@ -102,6 +102,7 @@ def test_examples_are_small_and_have_their_source(server: Server) -> None:
         line = next(line for line in told.splitlines() if example["file"] in line)
         assert example["source"] in line
         assert "CC BY 2.0" in line
+        assert example["licence"] == "https://creativecommons.org/licenses/by/2.0/"
         picture = server.get(f"/page/examples/{example['file']}")
         assert picture.headers["content-type"] == "image/jpeg"
         assert picture.content == (ATTRIBUTION.parent / example["file"]).read_bytes()

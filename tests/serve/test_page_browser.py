@@ -156,9 +156,8 @@ def test_joints_are_named_under_the_pointer(visit, server: Server, tiny: Path, r
     shown(page)
     box = page.locator("#picture").bounding_box()
     scale = min(box["width"] / red.shape[1], box["height"] / red.shape[0])
-    corner = (
-        np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2]) - scale * np.array(red.shape[1::-1]) / 2
-    )
+    middle = np.array([box["x"] + box["width"] / 2, box["y"] + box["height"] / 2])
+    corner = middle - scale * np.array(red.shape[1::-1]) / 2
     for joint, state, at in zip(LCR13.joints, poses.joint_states[0], corner + scale * poses.joints2d[0], strict=True):
         page.mouse.move(*at)
         wanted = f"#1 {joint.replace('_', ' ')}, {JointState(state).name.lower()}, "
@@ -259,7 +258,9 @@ def test_bad_files_are_told_in_one_line(visit, server: Server, png: bytes, jpeg:
     shown(page)  # after all of that it works
     assert not page.locator("#error").is_visible()
     assert not page.locator("#assumed").is_visible()
-    assert not faults
+    gone, gone_faults = visit(server, path="/#job=0123456789abcdef01234567")
+    assert told(gone).startswith("found no job")
+    assert not faults + gone_faults
 
 
 def test_a_video(visit, server: Server, clip: bytes, tmp_path: Path) -> None:
@@ -294,12 +295,70 @@ def test_a_video(visit, server: Server, clip: bytes, tmp_path: Path) -> None:
 def test_a_video_is_cancelled(visit, server: Server, long_clip: bytes) -> None:
     page, faults = visit(server)
     give(page, "long.mp4", long_clip, "video/mp4")
-    page.wait_for_selector("#doing:has-text('frames')")
+    page.wait_for_selector("#count:has-text('frames')")
     page.click("#cancel")
     page.wait_for_selector("#message:has-text('ancelled')")
     number = page.url.rpartition("#job=")[2]
     assert server.job(number)["state"] == "cancelled"
     assert not page.locator("#work").is_visible()
+    assert not faults
+
+
+def test_a_video_outlives_the_server(visit, tiny: Path, tmp_path: Path, long_clip: bytes) -> None:
+    with Server(tiny, tmp_path) as server:
+        page, faults = visit(server)
+        give(page, "long.mp4", long_clip, "video/mp4")
+        page.wait_for_selector("#count:has-text('frames')")
+        server.stop()
+        page.wait_for_selector("#doing:has-text('trying again')")
+    with Server(tiny, tmp_path, "--port", server.url.rpartition(":")[2]) as again:
+        assert again.url == server.url
+        page.wait_for_selector("#doing:has-text('Looking')")
+        shown(page)
+        assert not page.locator("#error").is_visible()
+        assert page.locator('#downloads button[data-name="overlay.mp4"]').is_visible()
+        assert not faults
+
+
+def test_files_are_dropped_and_pasted(visit, server: Server, png: bytes) -> None:
+    page, faults = visit(server)
+    for event in ("drop", "paste"):
+        page.evaluate("""([event, bytes]) => {
+            const carried = new DataTransfer();
+            carried.items.add(new File([new Uint8Array(bytes)], `${event}.png`, { type: "image/png" }));
+            const about = { bubbles: true, cancelable: true, dataTransfer: carried, clipboardData: carried };
+            const made = event === "drop" ? new DragEvent(event, about) : new ClipboardEvent(event, about);
+            document.body.dispatchEvent(made);
+        }""", [event, list(png)])  # fmt: skip
+        page.wait_for_selector(f'#downloads button[data-name="{event}.json"]')
+    assert not faults
+
+
+def test_fingers_turn_and_zoom(visit, server: Server, png: bytes) -> None:
+    page, faults = visit(server)
+    give(page, "red.png", png, "image/png")
+    shown(page)
+    box, session = page.locator("#scene").bounding_box(), page.context.new_cdp_session(page)
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def touch(kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": x + dx, "y": y + dy, "id": i} for i, (dx, dy) in enumerate(places)]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    first = canvas(page, "#scene")
+    touch("touchStart", (0, 0))
+    touch("touchMove", (60, 0))
+    touch("touchEnd")
+    turned = canvas(page, "#scene")
+    assert turned != first
+    touch("touchStart", (-40, 0), (40, 0))
+    touch("touchMove", (-90, 0), (90, 0))
+    touch("touchEnd")
+    assert canvas(page, "#scene") != turned
+    names = dots(page, "#scene")
+    touch("touchStart", (names[0][0] - x, names[0][1] - y))
+    assert page.inner_text("#space-tip").startswith("#1 ")
+    touch("touchEnd")
     assert not faults
 
 
@@ -340,7 +399,7 @@ def test_a_lost_server(visit, tiny: Path, tmp_path: Path, png: bytes) -> None:
         assert not faults + other_faults
 
 
-def test_a_token(visit, tiny: Path, tmp_path: Path, png: bytes) -> None:
+def test_a_token(visit, tiny: Path, tmp_path: Path, png: bytes, clip: bytes) -> None:
     with Server(tiny, tmp_path, token=TOKEN) as server:
         page, faults = visit(server)
         page.wait_for_selector("#login:not([hidden])")
@@ -361,6 +420,11 @@ def test_a_token(visit, tiny: Path, tmp_path: Path, png: bytes) -> None:
         page.wait_for_selector("#webcam[aria-pressed=true]")
         shown(page)
         page.click("#webcam")
+        give(page, "walk.mp4", clip, "video/mp4")
+        page.wait_for_selector("#film:not([hidden])")
+        page.wait_for_function("() => film.readyState >= 2 && film.src.startsWith('blob:')")
+        tracks = server.get(f"/v1/jobs/{page.url.rpartition('#job=')[2]}/files/tracks.jsonl")
+        assert saved(page, "tracks.jsonl", tmp_path) == tracks.content
         assert TOKEN not in page.url + page.content()
         assert not faults
 

@@ -59,6 +59,11 @@ class ServiceError(Exception):
         return JSONResponse(self.body(request_id), self.status, headers)
 
 
+def internal() -> ServiceError:
+    """For failures of our own."""
+    return ServiceError(500, "internal", "something failed here; the log tells more")
+
+
 _WORDS = {
     401: "no or another token", 403: "a page of another site", 404: "nothing there",
     406: "no such form of answer", 408: "the body came too slowly", 409: "not in this state",

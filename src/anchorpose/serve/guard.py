@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from anchorpose.core.errors import InputError
-from anchorpose.serve.errors import ServiceError
+from anchorpose.serve.errors import ServiceError, internal
 from anchorpose.serve.metrics import Metrics
 
 PROTOCOL = "anchorpose"
@@ -111,8 +111,7 @@ class Guard:
         except Exception:
             _log.exception("request %s failed", number)
             if not sender.status:
-                internal = ServiceError(500, "internal", "something failed here; the log tells more")
-                await _refuse(internal, number, scope, receive, sender)
+                await _refuse(internal(), number, scope, receive, sender)
         finally:
             self._note(scope, sender.status, time.perf_counter() - begin, number)
 

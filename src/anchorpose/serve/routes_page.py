@@ -63,6 +63,6 @@ async def page() -> FileResponse:
 async def figure() -> Figure:
     """What the page draws with."""
     drawn: list[Any] = [(link.start, link.end, link.side) for link in links(LCR13)]
-    exports = [name for name in FORMATS if name != "html" and find_spec(_NEEDED.get(name, "numpy"))]
+    exports: list[Format] = [name for name in FORMATS if name != "html" and find_spec(_NEEDED.get(name, "numpy"))]
     return Figure(skeleton=LCR13.name, links=drawn, sides={side: css(colour) for side, colour in SIDES.items()},
                   people=[css(colour) for colour in PEOPLE], exports=exports)  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from typing import Annotated, Any
 
@@ -10,12 +11,13 @@ from fastapi import APIRouter, Query, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from anchorpose.motion.tracker import Tracker, TrackerOptions
-from anchorpose.serve.errors import ServiceError
+from anchorpose.serve.errors import ServiceError, internal
 from anchorpose.serve.guard import PROTOCOL
 from anchorpose.serve.pictures import DetectOptions, decode, to_json
 from anchorpose.serve.routes_detect import Fov, MaxSide, MinScore, checked
 from anchorpose.serve.service import Service, client_of, service_of
 
+_log = logging.getLogger("anchorpose.serve")
 router = APIRouter(prefix="/v1")
 _GOING_AWAY = 1001
 _Frame = tuple[int, float, bytes]
@@ -106,6 +108,10 @@ class _Answers:
                 reply |= await self._service.pool.run(self._client, self._work(data, arrived))
             except ServiceError as error:
                 reply |= error.body(str(self._socket.state.request_id))
+            except Exception:  # one frame that fails here must not end the stream
+                number = str(self._socket.state.request_id)
+                _log.exception("frame %d of %s failed", frame, number)
+                reply |= internal().body(number)
             fate = "failed" if "error" in reply else "answered"
             self._service.metrics.frames.labels(fate).inc()
             reply |= {"dropped": newest.dropped, "milliseconds": round(1000 * (time.monotonic() - arrived), 1)}

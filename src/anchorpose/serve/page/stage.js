@@ -22,6 +22,7 @@ export class Stage {
   show(clip, image) {
     this.clip = clip;
     this.image = image;
+    this.inside = false;
     this.frame = 0;
     this.bounds = measure(clip);
     this.view.bounds = this.bounds;
@@ -29,10 +30,11 @@ export class Stage {
     this.reset();
   }
 
-  // The next picture of a stream: the view stays, the floor follows slowly.
+  // The next picture of a stream: the view stays, the floor follows slowly, and the picture keeps its size.
   next(clip, image) {
     const before = this.clip, there = measure(clip), glide = (a, b) => a + (b - a) * 0.1;
-    if (!before || !before.people.length) return this.show(clip, image);
+    if (!before || !before.people.length) this.show(clip, image);
+    this.inside = true;
     this.clip = clip;
     this.image = image;
     if (clip.people.length) {
@@ -84,7 +86,7 @@ export class Stage {
 
   drawFlat() {
     const [ink, width, height] = sized($("picture")), { clip, image } = this;
-    const [left, top, right, bottom] = image ? margins(clip) : [0, 0, 0, 0];
+    const [left, top, right, bottom] = image && !this.inside ? margins(clip) : [0, 0, 0, 0];
     const scale = Math.min(width / (clip.width + left + right), height / (clip.height + top + bottom));
     const x = (width - (clip.width - left + right) * scale) / 2, y = (height - (clip.height - top + bottom) * scale) / 2;
     const place = (p) => [x + p[0] * scale, y + p[1] * scale];
