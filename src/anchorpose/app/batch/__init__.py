@@ -1,0 +1,1 @@
+"""Detection and tracking over folders and buckets of any size, on one machine or a Ray cluster."""
