@@ -73,8 +73,8 @@ def load(
 
 
 def known_models() -> list[str]:
-    """Names of the embedded weights."""
-    return sorted(path.stem for path in WEIGHTS.glob("*.onnx"))
+    """Names of the embedded weights that find people; those of PoseBERT stand beside them."""
+    return sorted(path.stem for path in WEIGHTS.glob("lcrnet*.onnx"))
 
 
 def find_model(model: str | Path | None = None) -> Path:

@@ -92,7 +92,7 @@ def export(run: Path, out: Path, pictures: list[NDArray[np.uint8]] | None = None
     if parity.pixels > WRONG_PIXELS or parity.metres > WRONG_METRES:
         raise RuntimeError(f"the exported graph differs from torch: {parity}")
     if half:
-        _store_half(graph)
+        store_half(graph)
     card = {**card, "parity": asdict(parity), "storage": "fp16" if half else "fp32"}
     anchors = AnchorPoses(model.anchors3d.numpy(), model.anchors2d.numpy())
     metadata = {"preset": preset.name, "K": preset.anchors, "max_side": preset.max_side,
@@ -168,7 +168,7 @@ def _difference(a: NamedTuple, b: NamedTuple, matched: Tensor, name: str) -> flo
     return float((getattr(a, name) - getattr(b, name)[matched]).abs().max())
 
 
-def _store_half(graph: onnx.ModelProto) -> None:
+def store_half(graph: onnx.ModelProto) -> None:
     """Keep large fp32 weights as fp16 and cast them when the session starts (onnxruntime folds the casts)."""
     casts = []
     for weight in graph.graph.initializer:

@@ -17,7 +17,7 @@ LENGTHS = np.array([0.1, 0.5, 0.18, 0.3, 0.28, 0.25, 0.42, 0.41, 0.28, 0.25, 0.4
 FRAMES = 16
 
 
-def echo(path, frames=FRAMES, factors=(1.0,) * COUNT):
+def echo(path, frames=FRAMES):
     """Writes a graph that gives each known frame its own rotations, and missing ones the mean of the known ones."""
     nodes = [
         helper.make_node("Slice", ["tokens", "from", "to", "axis"], ["own"]),
@@ -41,7 +41,7 @@ def echo(path, frames=FRAMES, factors=(1.0,) * COUNT):
         [numpy_helper.from_array(np.array(v, np.int64), k) for k, v in constants.items()],
     )  # fmt: skip
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    told = {"posebert": "echo", "frames": frames, "factors": list(map(float, factors))}
+    told = {"posebert": "echo", "frames": frames}
     helper.set_model_props(model, {"anchorpose": json.dumps(told)})
     path.write_bytes(model.SerializeToString())
     return path

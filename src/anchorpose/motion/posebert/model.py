@@ -28,8 +28,7 @@ class PoseBert:
     """A graph ready to run; holds no state between calls.
 
     The graph takes `tokens` (b, frames, 124) float32 and `known` (b, frames) bool and gives `rotations`
-    (b, frames, 12, 6) float32; its metadata `anchorpose` is JSON with `posebert` (the preset's name), `frames` and
-    `factors` (12, what a track's segment lengths are multiplied by).
+    (b, frames, 12, 6) float32; its metadata `anchorpose` is JSON with `posebert` (the preset's name) and `frames`.
 
     Args:
         path: `NAME.onnx`, written by `anchorpose train posebert`. threads: of one call.
@@ -49,7 +48,6 @@ class PoseBert:
                              "`anchorpose train posebert`")  # fmt: skip
         self.preset = str(metadata["posebert"])
         self.frames = int(metadata["frames"])
-        self.factors = np.asarray(metadata["factors"], np.float64)
 
     def windows(self, tokens: NDArray[np.float32], known: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Rotations of whole windows: (b, frames, 124) and (b, frames) -> (b, frames, 12, 6).

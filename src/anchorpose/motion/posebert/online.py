@@ -100,7 +100,7 @@ class OnlineRefiner:
         joints3d = poses.joints3d.copy()
         for i, person, found in zip(rows, people, sixd, strict=True):
             now = between_slots(found, grid.place(np.array([time])))
-            joints3d[i] = decode(now, person.lengths * self._model.factors)[0]
+            joints3d[i] = decode(now, person.lengths)[0]
         return time, replace(poses, joints3d=joints3d)
 
     def _observations(self, person: _Person) -> Observations:

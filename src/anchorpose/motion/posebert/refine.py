@@ -21,8 +21,7 @@ def refine_tracks(tracks: Tracks, model: PoseBert, longest: float = 2.0) -> Trac
     For tracks as they were found, before gaps are filled or filters run: the network was trained on the detector's own
     errors. joints2d and translation of the result are not refined; `smoothing.smooth_tracks` afterwards smooths them.
 
-    Each person keeps one set of bones in all frames: the robust medians of the track (`bones.bone_lengths`) times the
-    graph's factors.
+    Each person keeps one set of bones in all frames: the robust medians of the track (`bones.bone_lengths`).
     Frames that lack a joint in 3D and those that are marked `filled` are hidden from the network and get its pose.
     joints2d and translation of missing frames are filled linearly, as `gaps.fill_gaps` does; what was measured stays.
 
@@ -66,7 +65,7 @@ def poses_at(person: Observations, times: Floats, model: PoseBert, step: float) 
     grid = Grid.of(float(min(person.times[0], times[0])), step)
     slots = int(np.rint(grid.place(np.array([max(person.times[-1], times[-1])]))[0])) + 1
     tokens, known = on_grid(person, grid, slots)
-    return decode(between_slots(model(tokens, known), grid.place(times)), person.lengths * model.factors)
+    return decode(between_slots(model(tokens, known), grid.place(times)), person.lengths)
 
 
 def _refined(track: PersonTrack, rows: PersonTrack, model: PoseBert, step: float) -> PersonTrack:

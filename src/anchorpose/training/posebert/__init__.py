@@ -1,0 +1,1 @@
+"""PoseBERT's network and its training on motion capture (torch)."""
