@@ -215,3 +215,8 @@ def test_two_processes_share_the_pictures_and_agree(coco_folder, tmp_path):  # n
     assert {d["rank"] for d in digests} == {0, 1}
     # Gradients were averaged: both processes end with the same weights.
     assert len({d["weights"] for d in digests}) == 1
+
+
+def test_fewer_photographs_than_a_step_takes_are_refused(drawn, tmp_path):
+    with pytest.raises(InputError, match=r"found 8 photographs .* at least the 9 of one step; .*--batch-size"):
+        run(drawn, tmp_path, epochs=1, batch_size=9)

@@ -105,7 +105,8 @@ def fit(
         the checkpoint's folder.
 
     Raises:
-        InputError: the checkpoint to resume from is damaged or of another preset.
+        InputError: the checkpoint to resume from is damaged or of another preset, or there are fewer photographs than
+            one step takes.
     """
     set_seed(options.seed)
     accelerator = Accelerator(mixed_precision=options.mixed_precision)
@@ -137,6 +138,9 @@ class _Run:
     def train(self, dataset: PoseDataset) -> None:
         """Epochs until the steps or the minutes are used up."""
         share = self.batch_size * self.accelerator.num_processes
+        if len(dataset) < share:
+            raise InputError(f"found {len(dataset)} photographs to train on, wanted at least the {share} of one step; "
+                             "give more, or a smaller --batch-size")  # fmt: skip
         self.total = max(1, int((self.options.epochs or self.preset.epochs) * (len(dataset) // share)))
         main = self.accelerator.is_main_process
         self.options.out.mkdir(parents=True, exist_ok=True)
