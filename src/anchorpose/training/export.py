@@ -32,6 +32,7 @@ MAX_PIXELS, MAX_METRES = 0.05, 1e-3
 """A graph further off than this is another function, not another order of the same sums: both sides round the trunk to
 some 1e-6, and a box 2e-4 px elsewhere moves a joint of a large person by 7e-3 px (the soft-argmax is that steep). A
 wrong constant moves joints by whole pixels."""
+_DIFFERS = "the exported graph differs from torch: "
 _HALF_FROM = 1024
 
 
@@ -89,7 +90,7 @@ def export(run: Path, out: Path, pictures: list[NDArray[np.uint8]] | None = None
     # Noise has hardly a person, so there every proposal is compared, however unlikely.
     parity = _parity(model, graph, checks, preset.integration.min_score if pictures else 0.0)
     if parity.pixels > MAX_PIXELS or parity.metres > MAX_METRES:
-        raise RuntimeError(f"the exported graph differs from torch: {parity}")
+        raise RuntimeError(_DIFFERS + str(parity))
     if half:
         store_half(graph)
     card = {**card, "parity": asdict(parity), "storage": "fp16" if half else "fp32"}
@@ -130,7 +131,7 @@ def _parity(model: LCRNet, graph: onnx.ModelProto, pictures: list[NDArray[np.uin
         found = [torch.from_numpy(a) for a in session.run(_names(model), {"image": picture[None]})]
         theirs = DecodedProposals(*found[: len(OUTPUTS)])
         if len(ours.scores) != len(theirs.scores):
-            raise RuntimeError(f"the exported graph differs from torch: {len(theirs.scores)} proposals for torch's {len(ours.scores)}")
+            raise RuntimeError(_DIFFERS + f"{len(theirs.scores)} proposals for torch's {len(ours.scores)}")
         ours = DecodedProposals(*(values[ours.scores >= min_score] for values in ours))
         matched = _match(ours, theirs)
         if len(matched):
@@ -149,7 +150,7 @@ def _worse(a: Parity, b: Parity) -> Parity:
 def _compare_people(ours: DecodedPeople, theirs: DecodedPeople) -> Parity:
     """People of the second pass, each with the one nearest in 2D."""
     if len(ours.seeds) != len(theirs.seeds):
-        raise RuntimeError(f"the exported graph differs from torch: {len(theirs.seeds)} people for torch's {len(ours.seeds)}")
+        raise RuntimeError(_DIFFERS + f"{len(theirs.seeds)} people for torch's {len(ours.seeds)}")
     if not len(ours.seeds):
         return Parity(0.0, 0.0, 0.0, 0)
     nearest = torch.cdist(ours.refined2d.flatten(1), theirs.refined2d.flatten(1)).argmin(1)
