@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from anchorpose.core import boxes
 from anchorpose.core.errors import InputError
 from anchorpose.datasets.samples import Person, Sample
+from anchorpose.datasets.tiles import four_close_ups
 from anchorpose.datasets.transforms import Augmentation, Image, augment
 from anchorpose.lcrnet.anchors import BOX_MARGIN, LOWER_LIMBS, UPPER_BODY, AnchorPoses
 
@@ -126,9 +127,14 @@ class PoseDataset(Dataset[tuple[Tensor, Target]]):
         return len(self.samples) + sum(f.count for f in self.fresh)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Target]:
-        image, people, exhaustive = self._picture(index)
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        picture, moved = augment(image, people, self.options, rng)
+        image, people, exhaustive = self._picture(index)
+        if rng.random() < self.options.tiles:
+            others = [self._picture(int(i)) for i in rng.integers(len(self), size=3)]
+            exhaustive = exhaustive and all(known for *_, known in others)
+            picture, moved = four_close_ups([(image, people), *((i, p) for i, p, _ in others)], self.options, rng)
+        else:
+            picture, moved = augment(image, people, self.options, rng)
         target = make_target(moved, self.anchors, exhaustive)
         return torch.from_numpy(np.ascontiguousarray(picture[:, :, ::-1].transpose(2, 0, 1))), target
 
