@@ -12,7 +12,7 @@ from anchorpose.core.camera import Camera
 from anchorpose.core.poses import Poses
 from anchorpose.io.overlay import draw_overlay
 from anchorpose.io.video.trails import Trails
-from anchorpose.io.viewer.panel import Room, camera_room, panel
+from anchorpose.io.viewer.panel import Room, camera_room, first_room, panel
 from anchorpose.io.viewer.panel import Trails as GroundTrails
 
 Image = NDArray[np.uint8]
@@ -38,7 +38,7 @@ def drawn_frames(
 
 
 class _Panel:
-    """The 3D scene; the room stays the same as long as the camera does."""
+    """The 3D scene; from the first people on the room stays the same as long as the camera does."""
 
     def __init__(self) -> None:
         self._trails = GroundTrails()
@@ -49,6 +49,8 @@ class _Panel:
         self._trails.add(poses, time)
         camera = poses.camera
         size = min(camera.width, camera.height), camera.height
-        if self._room is None or camera != self._camera:
-            self._camera, self._room = camera, camera_room(camera, size)
-        return panel(poses, size, self._room, self._trails)
+        if camera != self._camera:
+            self._camera, self._room = camera, None
+        if self._room is None and np.isfinite(poses.translation).all(-1).any():
+            self._room = first_room(poses, size)
+        return panel(poses, size, self._room or camera_room(camera, size), self._trails)

@@ -147,15 +147,16 @@ class PoseHead(nn.Module):
         if not torch.compiler.is_exporting():
             named = {str(i): x for i, x in enumerate(levels)}
             return self.pool(named, boxes, [image_size] * len(boxes))
-        # For export: pool from every level and keep the one that MultiScaleRoIAlign would choose.
+        # For export: what MultiScaleRoIAlign does, without its loop over pictures.
         rois = torch.cat([boxes[0].new_zeros(boxes[0].shape[0], 1), boxes[0]], 1)
         area = (boxes[0][:, 2:] - boxes[0][:, :2]).prod(1)
         finest = torch.tensor(float(self.strides[0])).log2()
         level = torch.floor(self.pool.canonical_level + torch.log2(area.sqrt() / self.pool.canonical_scale) + 1e-6)
         level = level.clamp(finest.item(), finest.item() + len(levels) - 1) - finest.item()
-        pooled = [roi_align(x, rois, 7, 1 / s, sampling_ratio=2, aligned=False)
-                  for x, s in zip(levels, self.strides, strict=True)]  # fmt: skip
-        return torch.stack([p * (level == i).to(p.dtype)[:, None, None, None] for i, p in enumerate(pooled)]).sum(0)
+        chosen = [torch.nonzero(level == i).squeeze(1) for i in range(len(levels))]
+        pooled = [roi_align(x, rois[i], 7, 1 / s, sampling_ratio=2, aligned=False)
+                  for x, s, i in zip(levels, self.strides, chosen, strict=True)]  # fmt: skip
+        return torch.cat(pooled)[torch.argsort(torch.cat(chosen))]
 
 
 def unit_grid(side: int) -> Tensor:

@@ -8,7 +8,7 @@ import pytest
 from anchorpose.core.poses import Poses
 from anchorpose.io.exports.clip import Clip
 from anchorpose.io.figure import person_colour
-from anchorpose.io.viewer.panel import Trails, camera_room, clip_room, panel
+from anchorpose.io.viewer.panel import Trails, camera_room, clip_room, first_room, panel
 from tests.io.exports.clips import CAMERA, poses, walk
 from tests.io.people import standing
 
@@ -40,6 +40,20 @@ def test_a_person_who_walks_away_is_seen_smaller_or_elsewhere_in_the_same_view()
     room = camera_room(CAMERA, SIZE)
     near, far = (panel(poses(body, np.array([[0.0, 0, z]]), [3]), SIZE, room) for z in (2.0, 5.0))
     assert np.abs(where(near, person_colour(3)).mean(0) - where(far, person_colour(3)).mean(0)).max() > 15
+
+
+@pytest.mark.parametrize(("below", "away"), [(0.2, 3.0), (1.4, 4.0), (3.5, 9.0)])
+def test_the_first_people_stand_on_the_floor_of_a_stream(below, away) -> None:
+    body = standing()
+    lowest = float(np.nanmax(body[:, 1]))
+    shown = poses(body[None], np.array([[0.0, below - lowest, away]]), [3])
+    room = first_room(shown, SIZE)
+    assert room.ground == pytest.approx(below, abs=1e-5)
+    flat = room.view.project(shown.joints3d_camera[0].astype(float))[:, :2]
+    assert ((flat > 0) & (flat < SIZE)).all()
+    assert len(where(panel(shown, SIZE, room), person_colour(3))) > 8
+    nobody = poses(body[None], np.full((1, 3), np.nan), [3])
+    np.testing.assert_array_equal(first_room(nobody, SIZE).corners, camera_room(CAMERA, SIZE).corners)
 
 
 def test_trails_follow_and_forget() -> None:

@@ -20,6 +20,8 @@ _INK = (120, 110, 104)
 _YAW, _PITCH = 55.0, -16.0
 _REACH = 6.0
 _FLOOR_BELOW = 1.4
+_SPARE = 1.4
+"""Depth of the room over that of its first people: they may walk away."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +52,35 @@ def clip_room(clip: Clip, size: tuple[int, int], yaw: float = _YAW, pitch: float
     return _room(lower, np.maximum(upper, [-np.inf, ground, -np.inf]), ground, size, yaw, pitch)
 
 
-def camera_room(
-    camera: Camera, size: tuple[int, int], reach: float = _REACH, yaw: float = _YAW, pitch: float = _PITCH
-) -> Room:
-    """The room for a stream, of which nothing is known but its camera: what it sees, `reach` metres deep.
+def first_room(poses: Poses, size: tuple[int, int]) -> Room:
+    """The room for a stream of which one frame is known: its people stand on the floor, with space around them.
 
-    The floor is taken to be 1.4 m below the camera.
+    Args:
+        poses: the first people; nobody with a place gives `camera_room`.
+        size: width and height of the panel in pixels.
+    """
+    joints = poses.joints3d_camera.astype(np.float64)
+    lowest = _lowest(joints)
+    if not len(lowest):
+        return camera_room(poses.camera, size)
+    furthest = float(np.nanmedian(np.nanmax(joints[..., 2], axis=1)))
+    return camera_room(poses.camera, size, max(_REACH / 2, _SPARE * furthest), float(np.median(lowest)))
+
+
+def camera_room(
+    camera: Camera, size: tuple[int, int], reach: float = _REACH, ground: float = _FLOOR_BELOW, yaw: float = _YAW,
+    pitch: float = _PITCH,
+) -> Room:  # fmt: skip
+    """The room for a stream, of which nothing is known but its camera: what it sees.
+
+    Args:
+        camera: of the stream. size: width and height of the panel in pixels.
+        reach: metres from the camera to the far end. ground: metres from the camera down to the floor.
+        yaw, pitch: degrees, as in `scene3d.view_rotation`.
     """
     half = reach / 2 * camera.width / (2 * camera.fx)
-    lower, upper = np.array([-half, -0.6, reach * 0.15]), np.array([half, _FLOOR_BELOW, reach])
-    return _room(lower, upper, _FLOOR_BELOW, size, yaw, pitch)
+    lower, upper = np.array([-half, min(-0.6, ground - 2.0), reach * 0.15]), np.array([half, ground, reach])
+    return _room(lower, upper, ground, size, yaw, pitch)
 
 
 def _room(lower: Points, upper: Points, ground: float, size: tuple[int, int], yaw: float, pitch: float) -> Room:
