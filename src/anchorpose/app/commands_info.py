@@ -22,11 +22,10 @@ class Info:
 
     def run(self) -> int:
         """Exit code."""
-        import onnxruntime
-
         from anchorpose.app.estimator import find_model, known_models
         from anchorpose.app.runtime import OnnxModel
         from anchorpose.io.cards import read_card
+        from anchorpose.io.onnx import onnxruntime
 
         rows = {
             "anchorpose": anchorpose.__version__,

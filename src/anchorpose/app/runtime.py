@@ -18,7 +18,7 @@ from anchorpose.lcrnet.integration import IntegrationOptions, Proposals
 from anchorpose.lcrnet.refinement import Refined
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from anchorpose.io.onnx import onnxruntime
 
 METADATA_KEY = "anchorpose"
 OUTPUTS = ("boxes", "scores", "labels", "joints2d", "joints3d", "visibility")
@@ -101,7 +101,7 @@ def _open(path: Path, threads: int | None, providers: Sequence[str] | None) -> o
         raise InputError(f"cannot load the model {path}: {found}, wanted an ONNX file")
     if threads is not None and threads < 1:
         raise InputError(f"threads must be at least 1, found {threads}")
-    import onnxruntime
+    from anchorpose.io.onnx import onnxruntime
 
     known = onnxruntime.get_available_providers()
     wanted = ["CPUExecutionProvider"] if providers is None else list(providers)

@@ -25,7 +25,9 @@ class Metrics:
         self.estimate = Histogram("anchorpose_estimate_seconds", "Decoding, network and answer of one picture",
                                   buckets=_SECONDS, registry=self.registry)  # fmt: skip
         self.people = Counter("anchorpose_people", "People found", registry=self.registry)
-        self.frames = Counter("anchorpose_stream_frames", "Frames of streams", ("fate",), registry=self.registry)
+        self.frames = Counter("anchorpose_stream_frames", "Frames of streams: answered, refused (what came is at "
+                              "fault), failed (the service is) or dropped", ("fate",),
+                              registry=self.registry)  # fmt: skip
         self.jobs_ended = Counter("anchorpose_jobs_ended", "Jobs that ended", ("state",), registry=self.registry)
 
     def watch(self, name: str, what: str, value: Callable[[], float]) -> None:

@@ -14,6 +14,7 @@ from anchorpose.motion.tracker import Tracker, TrackerOptions
 from anchorpose.serve.errors import ServiceError, internal
 from anchorpose.serve.guard import PROTOCOL
 from anchorpose.serve.pictures import DetectOptions, decode, to_json
+from anchorpose.serve.pool import Work
 from anchorpose.serve.routes_detect import Fov, MaxSide, MinScore, checked
 from anchorpose.serve.service import Service, client_of, service_of
 
@@ -103,21 +104,24 @@ class _Answers:
         """Until the client leaves."""
         while True:
             frame, arrived, data = await newest.take()
-            reply: dict[str, Any] = {"frame": frame}
-            try:
-                reply |= await self._service.pool.run(self._client, self._work(data, arrived))
-            except ServiceError as error:
-                reply |= error.body(str(self._socket.state.request_id))
-            except Exception:  # one frame that fails here must not end the stream
-                number = str(self._socket.state.request_id)
-                _log.exception("frame %d of %s failed", frame, number)
-                reply |= internal().body(number)
-            fate = "failed" if "error" in reply else "answered"
+            fate, found = await self._answer(frame, arrived, data)
             self._service.metrics.frames.labels(fate).inc()
-            reply |= {"dropped": newest.dropped, "milliseconds": round(1000 * (time.monotonic() - arrived), 1)}
+            reply = {"frame": frame, **found, "dropped": newest.dropped,
+                     "milliseconds": round(1000 * (time.monotonic() - arrived), 1)}  # fmt: skip
             await self._socket.send_text(to_json(reply).decode())
 
-    def _work(self, data: bytes, arrived: float) -> Any:
+    async def _answer(self, frame: int, arrived: float, data: bytes) -> tuple[str, dict[str, Any]]:
+        """What becomes of a frame, and what is said of it; one that fails must not end the stream."""
+        number = str(self._socket.state.request_id)
+        try:
+            return "answered", await self._service.pool.run(self._client, self._work(data, arrived))
+        except ServiceError as error:
+            return "refused", error.body(number)
+        except Exception:
+            _log.exception("frame %d of %s failed", frame, number)
+            return "failed", internal().body(number)
+
+    def _work(self, data: bytes, arrived: float) -> Work[dict[str, Any]]:
         def work(alone: bool) -> dict[str, Any]:
             begin = time.perf_counter()
             image = decode(data, self._service.limits.megapixels)

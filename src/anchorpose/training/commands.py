@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from accelerate import PartialState
 
 from anchorpose.core.errors import InputError
 from anchorpose.datasets.loader import PoseDataset
@@ -51,7 +52,7 @@ def train(
     begin = release.fill(model) if release else Start(load_trunk(model.trunk, trunk_weights))
     dataset = PoseDataset(samples, anchors, replace(preset.augmentation), options.seed, read.fresh)
     folder = fit(preset, model, read, anchors, dataset, options, begin)
-    if pairs:
+    if pairs and PartialState().is_main_process:
         measure(options.out, pairs)
     return folder
 

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
@@ -20,6 +19,7 @@ from anchorpose.core.errors import InputError
 from anchorpose.core.skeleton import LCR13
 from anchorpose.io.files import atomic_write, write_json
 from anchorpose.io.letterbox import LARGEST, SMALLEST, STRIDE
+from anchorpose.io.onnx import onnxruntime
 from anchorpose.lcrnet.anchors import AnchorPoses
 from anchorpose.lcrnet.model import DecodedPeople, DecodedProposals, LCRNet
 from anchorpose.training.checkpoint import find_checkpoint, read_card, read_weights

@@ -108,8 +108,8 @@ def fit(
         InputError: the checkpoint to resume from is damaged or of another preset, or there are fewer photographs than
             one step takes.
     """
-    set_seed(options.seed)
     accelerator = Accelerator(mixed_precision=options.mixed_precision)
+    set_seed(options.seed, device_specific=True)  # each process draws its own dropout and regions
     groups = _groups(model, preset, start.released)
     optimizer = torch.optim.AdamW(groups, lr=preset.learning_rate, weight_decay=preset.weight_decay)
     averaged = AveragedModel(model, multi_avg_fn=_ema(preset.ema))
@@ -130,7 +130,8 @@ class _Run:
         self.preset, self.options, self.accelerator, self.wrapped = preset, options, accelerator, wrapped
         self.model, self.averaged, self.optimizer, self.progress, self.card = model, averaged, optimizer, progress, card
         self.batch_size = options.batch_size or preset.batch_size
-        self.generator = torch.Generator().manual_seed(options.seed + 7919 * (progress.step + 1))
+        own = options.seed + 7919 * (progress.step + 1) + 104723 * accelerator.process_index
+        self.generator = torch.Generator().manual_seed(own)
         self.replay = FeatureReplay(preset.replay_size, self.generator) if preset.frozen and preset.replay else None
         self.saved = time.monotonic()
         self.total = 0
@@ -150,8 +151,7 @@ class _Run:
         while self.done < 1:
             for images, targets in self._batches(dataset):
                 started = time.monotonic()
-                losses = self._step(images, targets)
-                self._advance(losses, started)
+                losses = self._advance(self._step(images, targets), started)
                 self._report(writer, bar, losses)
                 if self.done >= 1:
                     break
@@ -159,6 +159,7 @@ class _Run:
                 self.progress.epoch, self.progress.batch = self.progress.epoch + 1, 0
         self.save()
         bar.close()
+        self.accelerator.wait_for_everyone()  # who reads the checkpoint next finds it whole
 
     @property
     def done(self) -> float:
@@ -208,26 +209,29 @@ class _Run:
         warm = min(1.0, (self.progress.step + 1) / self.preset.warmup_steps)
         return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, self.done))))
 
-    def _advance(self, losses: dict[str, Tensor], started: float) -> None:
+    def _advance(self, losses: dict[str, Tensor], started: float) -> dict[str, float]:
+        """One step further; returns the step's losses, their means over the processes."""
         p = self.progress
         p.step, p.batch = p.step + 1, p.batch + 1
         p.seconds += time.monotonic() - started
         if self.accelerator.num_processes > 1:  # all must stop after the same step
             p.seconds = float(broadcast(torch.tensor(p.seconds, device=self.accelerator.device)))
-        for name, value in losses.items():
-            latest = value.detach().item()
-            p.losses[name] = 0.98 * p.losses.get(name, latest) + 0.02 * latest
+        means = self.accelerator.reduce(torch.stack([v.detach().float() for v in losses.values()]), "mean").tolist()
+        latest = dict(zip(losses, means, strict=True))
+        for name, value in latest.items():
+            p.losses[name] = 0.98 * p.losses.get(name, value) + 0.02 * value
         if time.monotonic() - self.saved > SAVE_EVERY_SECONDS:
             self.save()
+        return latest
 
-    def _report(self, writer: SummaryWriter | None, bar: Any, losses: dict[str, Tensor]) -> None:
+    def _report(self, writer: SummaryWriter | None, bar: Any, losses: dict[str, float]) -> None:
         bar.n = min(100.0, round(100 * self.done, 2))
         bar.set_postfix({n: f"{v:.3f}" for n, v in self.progress.losses.items()}, refresh=False)
         bar.update(0)
         if writer is None or self.progress.step % LOG_EVERY:
             return
         for name, value in losses.items():
-            writer.add_scalar(f"loss/{name}", value.detach().item(), self.progress.step)
+            writer.add_scalar(f"loss/{name}", value, self.progress.step)
         path = self.options.out / "losses.csv"
         fresh = not path.exists()
         with path.open("a", newline="") as file:

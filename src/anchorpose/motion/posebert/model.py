@@ -14,7 +14,7 @@ from anchorpose.motion.posebert.codec import WIDTH
 from anchorpose.motion.posebert.kinematics import COUNT
 
 if TYPE_CHECKING:
-    import onnxruntime
+    from anchorpose.io.onnx import onnxruntime
 
 Floats = NDArray[np.floating]
 METADATA_KEY = "anchorpose"
@@ -94,7 +94,7 @@ class PoseBert:
 def _open(path: Path, threads: int) -> onnxruntime.InferenceSession:
     if not path.is_file():
         raise InputError(f"cannot load the model {path}: no such file, wanted an ONNX file")
-    import onnxruntime
+    from anchorpose.io.onnx import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _LOG_ERRORS_ONLY

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from onnx import helper
 
 from anchorpose.core.errors import InputError
 from anchorpose.io.files import atomic_write, write_json
+from anchorpose.io.onnx import onnxruntime
 from anchorpose.motion.posebert.codec import WIDTH
 from anchorpose.motion.posebert.model import INPUTS, METADATA_KEY, OUTPUT
 from anchorpose.training.checkpoint import find_checkpoint, read_card, read_weights
