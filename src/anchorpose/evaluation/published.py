@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from anchorpose.core.errors import InputError
 from anchorpose.evaluation.protocols import Table, format_table
@@ -14,6 +14,8 @@ _H36M = ("MPJPE", "PA-MPJPE", "rigid MPJPE")
 _COCO = ("AP", "AP50", "AP75", "AR")
 Columns = Mapping[str, Mapping[str, str]]
 """Name of a row, empty where there is one -> heading of a column -> name of the figure."""
+System = tuple[str, Mapping[str, float | None]]
+"""What a row is called, and its figures."""
 
 
 def _same(*names: str) -> dict[str, dict[str, str]]:
@@ -54,6 +56,24 @@ def published(protocol: str) -> tuple[Published, ...]:
     return tuple(row for row in (*PUBLISHED2D, *PUBLISHED3D) if row.protocol == protocol)
 
 
+def with_published(protocol: str, ours: Mapping[str, Table]) -> tuple[list[System], list[str]]:
+    """Our rows and then the published ones, whose names say so and give the number of their source (from 1).
+
+    Args:
+        protocol, ours: see `format_beside`.
+
+    Returns:
+        The rows, and the sources.
+
+    Raises:
+        InputError: there is no such protocol.
+    """
+    rows = published(protocol)
+    sources = list(dict.fromkeys(row.source for row in rows))
+    names = [*ours, *(f"{row.system} (published [{sources.index(row.source) + 1}])" for row in rows)]
+    return list(zip(names, [*ours.values(), *(row.figures for row in rows)], strict=True)), sources
+
+
 def format_beside(protocol: str, ours: Mapping[str, Table]) -> str:
     """The table of a protocol as papers print it: a row a system, ours first, published ones marked and their sources
     below; then what our tables have for each action, activity, scene or video; then counts.
@@ -65,34 +85,32 @@ def format_beside(protocol: str, ours: Mapping[str, Table]) -> str:
     Raises:
         InputError: there is no such protocol.
     """
-    rows = published(protocol)
-    sources = list(dict.fromkeys(row.source for row in rows))
-    names = [*ours, *(f"{row.system} (published [{sources.index(row.source) + 1}])" for row in rows)]
-    systems = list(zip(names, [*ours.values(), *(row.figures for row in rows)], strict=True))
+    systems, sources = with_published(protocol, ours)
     decimals = 3 if protocol in ("coco", "lsp") else 1
     parts = []
     for figure, columns in COLUMNS[protocol].items():
         measured = [(name, own) for name, own in systems if name in ours or set(columns.values()) & set(own)]
         parts.append(_format(figure, columns, measured, decimals))
     parts += [f"[{i + 1}] {source}" for i, source in enumerate(sources)]
-    shown = {key for columns in COLUMNS[protocol].values() for key in columns.values()}
     for name, table in ours.items():
-        if detail := _by_row(table, shown):
+        if detail := by_row(protocol, table):
             parts += ["", f"{name}:", format_table(detail, decimals)]
         if counts := [f"{figure} {value}" for figure, value in table.items() if isinstance(value, int)]:
             parts += ["", f"{name}: {', '.join(counts)}"]
     return "\n".join(parts)
 
 
-def _format(figure: str, columns: Mapping[str, str], systems: Sequence[tuple[str, Mapping[str, float | None]]],
+def _format(figure: str, columns: Mapping[str, str], systems: Sequence[System],
             decimals: int) -> str:  # fmt: skip
     names = [f"{figure}: {system}" if figure else system for system, _ in systems]
     return format_table({heading: {name: own.get(key) for name, (_, own) in zip(names, systems, strict=True)}
                          for heading, key in columns.items()}, decimals)  # fmt: skip
 
 
-def _by_row(table: Table, figures: Collection[str]) -> dict[str, Table]:
-    """Figures such as `MPJPE Directions` as columns by their first part and rows by the rest."""
+def by_row(protocol: str, table: Table) -> dict[str, Table]:
+    """Figures such as `MPJPE Directions`, which stand below the main table: columns by their first part, rows by the
+    rest."""
+    figures = {key for columns in COLUMNS[protocol].values() for key in columns.values()}
     result: dict[str, Table] = {}
     for name, value in table.items():
         heads = [figure for figure in figures if name.startswith(f"{figure} ") and name not in figures]

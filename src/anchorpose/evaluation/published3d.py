@@ -11,6 +11,7 @@ from __future__ import annotations
 from anchorpose.evaluation.published2d import Published
 
 _LCR = "Rogez et al., LCR-Net, CVPR 2017, table 2"
+_TABLE1 = "Rogez et al., LCR-Net, CVPR 2017, table 1, K = 100"
 _TABLE4 = "Rogez et al., LCR-Net, CVPR 2017, table 4"
 _SLIDES = "Rogez's slides on 3D human sensing, 3D evaluation on Human3.6M, poses aligned"
 _PLUGGED = "Rogez's slides on 3D human sensing, PoseBERT plugged on other algorithms"
@@ -40,6 +41,7 @@ PUBLISHED3D: tuple[Published, ...] = (
     _h36m("h36m-p1", "Rogez & Schmid", 126.0, 88.1),
     _h36m("h36m-p1", "LCR-Net + NMS", 65.9, 55.6),
     _h36m("h36m-p1", "LCR-Net + PPI", 63.2, 53.4),
+    Published("h36m-p1", "LCR-Net + NMS, 100k iterations", {"MPJPE": 70.7, "PA-MPJPE": 58.0}, _TABLE1),
     _h36m("h36m-p2", "Rogez & Schmid", 121.2, 87.3),
     _h36m("h36m-p2", "LCR-Net + NMS", 89.8, 72.3),
     Published("h36m-p2", "Wei et al., protocol not stated", {"2D error": 10.04}, _TABLE4),

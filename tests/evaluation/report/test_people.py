@@ -10,7 +10,8 @@ import pytest
 from anchorpose.core.poses import JointState
 from anchorpose.core.skeleton import COCO17, LCR13, LSP14
 from anchorpose.evaluation.keypoints import oks
-from anchorpose.evaluation.report.people import gather, gather3d, most_overlapping, others_unlabelled, shared_skeleton
+from anchorpose.evaluation.report.bodies import gather3d
+from anchorpose.evaluation.report.people import gather, most_overlapping, others_unlabelled, shared_skeleton
 from anchorpose.evaluation.scenes import MIN_OKS
 from tests.evaluation.fakes import poses
 
@@ -92,6 +93,8 @@ def test_shared_joints_keep_the_order_and_the_bones_between_them(plain) -> None:
     shared = shared_skeleton(annotations, {name: p.to_skeleton(LCR13) for name, p in found.items()})
     assert shared.joints == COCO17.joints[5:]
     assert all({a, b} <= set(shared.joints) for a, b in shared.parents.items())
+    annotations, found = plain(LCR13)  # a file only names the joints
+    assert shared_skeleton(annotations, found).bones == LCR13.bones
 
 
 def test_states_are_those_of_the_file(plain) -> None:

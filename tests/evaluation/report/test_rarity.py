@@ -58,6 +58,14 @@ def test_few_poses_are_compared_with_their_mean(rng: np.random.Generator) -> Non
     assert rarity3d(poses) == pytest.approx(1000 * np.linalg.norm(poses - centre, axis=-1).mean(axis=-1))
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("kinds", [1, 2, 3])
+def test_poses_that_repeat_make_no_more_clusters_than_there_are(rng: np.random.Generator, kinds: int) -> None:
+    poses = rng.normal(0, 1, (kinds, 13, 3))[np.arange(90) % kinds]
+    assert len(clusters(poses)) == kinds
+    assert rarity3d(poses) == pytest.approx(0, abs=1e-9)
+
+
 def test_accuracy_that_falls_with_rarity_shows_in_curve_and_correlation(plain) -> None:
     annotations, found = plain(images=40)
     rng = np.random.default_rng(3)

@@ -7,14 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from anchorpose.core.skeleton import COCO17, LCR13
+from anchorpose.core.skeleton import COCO17
 from anchorpose.evaluation.keypoints import oks
 from anchorpose.evaluation.report.breakdown import binned, error_rows, size_data
 from anchorpose.evaluation.report.confidence import calibration_data, coverage_data, person_scores
 from anchorpose.evaluation.report.curves import correct_share, pck_data, precision_recall_data
-from anchorpose.evaluation.report.people import gather, gather3d
-from anchorpose.evaluation.report.sections import calibration_section
-from anchorpose.evaluation.report.space import space_data
+from anchorpose.evaluation.report.people import gather
+from anchorpose.evaluation.report.sections import calibration_section, no_curve
 
 
 def test_perfect_predictions_are_perfect_everywhere(plain) -> None:
@@ -146,9 +145,15 @@ def test_scores_that_are_no_probabilities_count_as_the_nearest(plain) -> None:
     data = calibration_data(np.array([30.0, 2.0, -3.0, 0.5]), np.array([1.0, 0.0, 1.0, np.nan]), people)
     assert (data["outside"], data["person"]["count"]) == (3, 3)
     assert data["person"]["error"] == pytest.approx((2 * 0.5 + 1) / 3)  # a wrong one of two at 1, a right one at 0
-    section = calibration_section(data)
+    section = calibration_section(data, "OKS 0.5")
     assert "3 scores of people are no probabilities" in section
-    assert section.count("<svg viewBox") > calibration_section(data | {"outside": 0}).count("<svg viewBox")
+    assert section.count("<svg viewBox") == 1  # four scores make no curve
+    data = calibration_data(np.arange(50.0), np.arange(50) % 2 * 1.0, people)
+    section = calibration_section(data, "OKS 0.5")
+    assert "48 scores" in section
+    assert "the lower chart" in section
+    assert section.count("<svg viewBox") == 2
+    assert calibration_section(data | {"outside": 0}, "").count("<svg viewBox") == 1
     unknown = replace(annotations, people=tuple(replace(t, states=None) for t in annotations.people))
     assert "joint" in data
     assert "joint" not in calibration_data(np.zeros(0), np.zeros(0), gather(unknown, found))
@@ -168,12 +173,10 @@ def test_joints_whose_score_tells_the_error_have_less_risk(plain) -> None:
     assert data["area"] < data["all"] / 2
 
 
-def test_space_is_in_millimetres_by_joint_and_state(plain) -> None:
-    annotations, found = plain(LCR13, images=4, exact=True)
-    for p in found.values():
-        p.joints3d[:, 3] = [0.03, 0.04, 0]
-    data = space_data(gather3d(annotations, found), LCR13)
-    assert data["joints"]["left_knee"]["mean"] == pytest.approx(50, rel=1e-6)
-    assert data["joints"]["right_knee"]["quartiles"] == [0, 0, 0]
-    assert data["MPJPE"] == pytest.approx(50 / 13, rel=1e-6)
-    assert (data["states"]["visible"]["mean"], data["states"]["hidden"]["mean"]) == (0, pytest.approx(50 / 6, rel=1e-6))
+def test_a_line_that_cannot_be_drawn_is_a_sentence(rng: np.random.Generator) -> None:
+    shares = rng.random(50)
+    assert "too few" in no_curve("size", binned(shares[:39], shares[:39]))
+    assert no_curve("size", binned(shares, shares)) == ""
+    same = no_curve("size <", binned(np.full(50, 7.0) + 1e-6 * shares, shares))
+    assert "the same size &lt;" in same
+    assert "Nothing" in no_curve("size", binned(shares[:0], shares[:0]))

@@ -128,7 +128,10 @@ def test_page_of_exact_3d_has_the_numbers_of_the_command(plain, tmp_path: Path) 
     assert np.average([r["mean"] for r in by_state], weights=[r["joints"] for r in by_state]) == pytest.approx(
         table["MPJPE"]
     )
+    assert space["curve"]["pck"] == {"all": pytest.approx(table["3DPCK_all"]), "found": pytest.approx(table["3DPCK"])}
+    assert sum(space["size"]["pck"]["people"]) == sum(space["rarity"]["pck"]["people"]) == table["people"]
     assert 'id="3d"' in text
+    assert "3DPCK over thresholds" in text
 
 
 @pytest.mark.parametrize("lsp", [False, True])

@@ -6,11 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from anchorpose.app.evaluate.common import JsonTarget, Root, Source, find_people, ranking_source, show
+from anchorpose.app.evaluate.common import (
+    JsonTarget,
+    MaybeFolder,
+    Root,
+    Source,
+    find_people,
+    ranking_source,
+    report3d,
+    show,
+)
 
 if TYPE_CHECKING:
     from anchorpose.core.poses import Poses
     from anchorpose.evaluation.protocols import Table
+    from anchorpose.evaluation.report.archives import Protocol
     from anchorpose.evaluation.truth3d import Truth3D
 
 # Where the best-scoring person counts, unlikely people cost nothing: those commands take every score.
@@ -23,6 +33,8 @@ class _Human36m:
     """The unpacked Human3.6M, with S1 to S11 and images."""
     json: JsonTarget = None
     """Also write the figures here; - is the standard output, instead of the table."""
+    report: MaybeFolder = None
+    """Write report.html with curves, errors and pictures into this folder."""
     source: Source = field(default_factory=ranking_source)
 
     def _run(self, name: Literal["p1", "p2", "p3"]) -> int:
@@ -32,7 +44,8 @@ class _Human36m:
 
         protocol = {"p1": h36m.P1, "p2": h36m.P2, "p3": h36m.P3}[name]
         truths = h36m_truths(self.root, protocol)
-        return _evaluate(self, f"h36m-{name}", truths, ranking_source(), lambda t, p: evaluate_h36m(t, p, name))
+        presets: dict[str, Protocol] = {"p1": "h36m-p1", "p2": "h36m-p2", "p3": "h36m-p3"}
+        return _evaluate(self, presets[name], truths, ranking_source(), lambda t, p: evaluate_h36m(t, p, name))
 
 
 @dataclass(frozen=True)
@@ -70,6 +83,8 @@ class Mupots:
     """The folder that holds TS1 to TS20 (MultiPersonTestSet)."""
     json: JsonTarget = None
     """Also write the figures here; - is the standard output, instead of the table."""
+    report: MaybeFolder = None
+    """Write report.html with curves, errors and pictures into this folder."""
     source: Source = field(default_factory=Source)
 
     def run(self) -> int:
@@ -77,7 +92,8 @@ class Mupots:
         from anchorpose.datasets.truth3d import mupots_truths
         from anchorpose.evaluation.protocols3d import evaluate_mupots
 
-        return _evaluate(self, "mupots", mupots_truths(self.root), Source(), lambda t, p: evaluate_mupots(t, p))
+        truths = mupots_truths(self.root)
+        return _evaluate(self, "mupots", truths, Source(), lambda t, p: evaluate_mupots(t, p), rescale=True)
 
 
 @dataclass(frozen=True)
@@ -90,6 +106,8 @@ class Mpi3dhp:
     """Give predicted bones the true lengths, for systems that predict people in their true size."""
     json: JsonTarget = None
     """Also write the figures here; - is the standard output, instead of the table."""
+    report: MaybeFolder = None
+    """Write report.html with curves, errors and pictures into this folder."""
     source: Source = field(default_factory=ranking_source)
 
     def run(self) -> int:
@@ -98,7 +116,8 @@ class Mpi3dhp:
         from anchorpose.evaluation.protocols3d import evaluate_3dhp
 
         truths = threedhp_truths(self.root)
-        return _evaluate(self, "3dhp", truths, ranking_source(), lambda t, p: evaluate_3dhp(t, p, self.rescale))
+        return _evaluate(self, "3dhp", truths, ranking_source(), lambda t, p: evaluate_3dhp(t, p, self.rescale),
+                         self.rescale)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -111,6 +130,8 @@ class ThreeDpw:
     """Which sequences."""
     json: JsonTarget = None
     """Also write the figures here; - is the standard output, instead of the table."""
+    report: MaybeFolder = None
+    """Write report.html with curves, errors and pictures into this folder."""
     source: Source = field(default_factory=Source)
 
     def run(self) -> int:
@@ -123,10 +144,11 @@ class ThreeDpw:
 
 def _evaluate(
     command: _Human36m | Mupots | Mpi3dhp | ThreeDpw,
-    protocol: str,
+    protocol: Protocol,
     truths: Sequence[Truth3D],
     standard: Source,
     measure: _Measure,
+    rescale: bool = False,
 ) -> int:
     from anchorpose.core.skeleton import LCR13
     from anchorpose.evaluation.annotations import ImageEntry
@@ -135,5 +157,8 @@ def _evaluate(
     sizes = [(0, 0) if t.camera is None else (t.camera.width, t.camera.height) for t in truths]
     images = [ImageEntry(i, t.file_name, *size) for i, (t, size) in enumerate(zip(truths, sizes, strict=True))]
     found = find_people(command.source, standard, images, command.root, LCR13, command.json,
-                        "complete the archive at --root")  # fmt: skip
-    return show(found, measure(truths, found.people), command.json, lambda tables: format_beside(protocol, tables))
+                        "complete the archive at --root", command.report)  # fmt: skip
+    table = measure(truths, found.people)
+    code = show(found, table, command.json, lambda tables: format_beside(protocol, tables))
+    report3d(command.report, protocol, table, truths, found, command.root, rescale)
+    return code

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from anchorpose.core.skeleton import Skeleton
     from anchorpose.evaluation.annotations import Annotations, ImageEntry
     from anchorpose.evaluation.protocols import Table
+    from anchorpose.evaluation.report.archives import Protocol
+    from anchorpose.evaluation.truth3d import Truth3D
 
 MaybeFolder = Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")]
 MaybeFile = Annotated[Path | None, tyro.conf.arg(metavar="FILE", help_behavior_hint="")]
@@ -155,4 +157,21 @@ def report(folder: Path | None, annotations: Annotations, found: Found, images: 
     from anchorpose.evaluation.report.write import write_report
 
     path = write_report(folder, annotations, found.people, images, f"{found.system}: {title}")
+    print(f"anchorpose: {path}", file=sys.stderr)
+
+
+def report3d(folder: Path | None, protocol: Protocol, table: Table, truths: Sequence[Truth3D], found: Found,
+             root: Path, rescale: bool) -> None:  # fmt: skip
+    """The same for an archive with 3D.
+
+    Args:
+        table: the protocol's figures.
+        truths: its pictures, below `root`.
+        rescale: whether predicted bones take the true lengths.
+    """
+    if folder is None:
+        return
+    from anchorpose.evaluation.report.write3d import write_archive_report
+
+    path = write_archive_report(folder, protocol, table, truths, found.people, root, found.system, rescale)
     print(f"anchorpose: {path}", file=sys.stderr)

@@ -14,7 +14,7 @@ from anchorpose.evaluation.protocols import in_order, plain
 from anchorpose.evaluation.report.curves import HEADLINE, Data, correct_share
 from anchorpose.evaluation.report.people import People
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 SIZES = {"small": (0.0, 32.0**2), "medium": AREA_RANGES["medium"], "large": AREA_RANGES["large"]}
 """COCO's limits in square pixels."""
 _PER_BIN = 20
@@ -83,12 +83,13 @@ def size_data(annotations: Annotations, predictions: Mapping[str, Poses], people
     return {"unit": unit, "headline": HEADLINE[unit], "classes": classes, "curve": binned(people.size, share)}
 
 
-def binned(x: Array, y: Array, bins: int = 10) -> Data:
+def binned(x: Array, y: Array, bins: int = 10, top: float = 1.0) -> Data:
     """Mean of y in bins of equally many people by rising x, with the 95 % interval of that mean.
 
     Args:
-        x, y: (p,), y from 0 to 1; pairs that are not finite are left out.
+        x, y: (p,), y from 0 to `top`; pairs that are not finite are left out.
         bins: at most; fewer where there would be less than 20 people in a bin.
+        top: greatest value of y, where the interval is cut.
     """
     known = np.isfinite(x + y)
     order = np.argsort(x[known], kind="stable")
@@ -99,6 +100,6 @@ def binned(x: Array, y: Array, bins: int = 10) -> Data:
     means = [float(v.mean()) for v in ys]
     return {
         "x": [float(np.median(v)) for v in xs], "mean": means, "people": [len(v) for v in ys],
-        "low": [plain(v) for v in np.clip(np.subtract(means, error), 0, 1)],
-        "high": [plain(v) for v in np.clip(np.add(means, error), 0, 1)],
+        "low": [plain(v) for v in np.clip(np.subtract(means, error), 0, top)],
+        "high": [plain(v) for v in np.clip(np.add(means, error), 0, top)],
     }  # fmt: skip

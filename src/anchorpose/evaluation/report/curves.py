@@ -16,7 +16,7 @@ from anchorpose.evaluation.pck import pck_curve
 from anchorpose.evaluation.protocols import in_order, plain
 from anchorpose.evaluation.report.people import People
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 Data = dict[str, Any]
 """What a section of the page shows, plain enough for JSON; shares are 0 to 1."""
 

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from anchorpose.core import boxes
 from anchorpose.core.poses import JointState, Poses
-from anchorpose.core.skeleton import LSP14, Skeleton
+from anchorpose.core.skeleton import LCR13, LSP14, Skeleton
 from anchorpose.evaluation.annotations import Annotations
 from anchorpose.evaluation.keypoints import Truth, oks, torso_diameter
 from anchorpose.evaluation.pck import box_size
 from anchorpose.evaluation.protocols import LSP_JOINTS, in_order, shared_joints
-from anchorpose.evaluation.scenes import MIN_OKS, best_first, match_scene
+from anchorpose.evaluation.scenes import MIN_OKS, best_first
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 Integers = NDArray[np.intp]
 
 
@@ -80,7 +80,8 @@ def shared_skeleton(annotations: Annotations, predictions: Mapping[str, Poses]) 
     joints = tuple(shared_joints(source, in_order(annotations, predictions)))
     if others_unlabelled(annotations):
         joints = tuple(j for j in joints if j in LSP_JOINTS)
-    return Skeleton("shared", joints, {j: p for j, p in source.parents.items() if {j, p} <= set(joints)})
+    parents = source.parents or LCR13.parents  # files name joints only, of which not every set is known
+    return Skeleton("shared", joints, {j: p for j, p in parents.items() if {j, p} <= set(joints)})
 
 
 def alike(joints: Array, truth: Truth, sigmas: Array) -> Integers:
@@ -131,34 +132,12 @@ def gather(annotations: Annotations, predictions: Mapping[str, Poses]) -> People
     return People(shared, reference=reference, **columns)
 
 
-@dataclass(frozen=True)
-class Bodies:
-    """The p people whose 3D is exact in all J joints of the annotations, beside the predictions taken for them."""
-
-    exact: Array  # (p, J, 3) metres relative to the body centre
-    found: Array  # (p, J, 3) likewise, NaN for people who were not found
-    states: NDArray[np.uint8]  # (p, J) of JointState; MISSING where nothing is known
-
-
-def gather3d(annotations: Annotations, predictions: Mapping[str, Poses]) -> Bodies:
-    """Match everybody with 3D as `evaluate_scenes` does; arguments and errors as in `gather`."""
-    source = annotations.skeleton
-    empty = np.zeros((0, len(source), 3))
-    rows: list[tuple[NDArray[Any], ...]] = [(empty, empty, np.zeros((0, len(source)), np.uint8))]
-    poses = in_order(annotations, predictions)
-    for truth, found in zip(annotations.people, poses, strict=True):
-        if truth.joints3d is not None:
-            taken, usable = match_scene(found, truth, source)
-            bodies = _rows(found.to_skeleton(source).joints3d, taken)
-            rows.append((truth.joints3d[usable], bodies[usable], _states(truth)[usable]))
-    return Bodies(*(np.concatenate(column) for column in zip(*rows, strict=True)))
-
-
-def _states(truth: Truth) -> NDArray[np.uint8]:
+def joint_states(truth: Truth) -> NDArray[np.uint8]:
+    """(m, J) of JointState; MISSING where the annotations do not say."""
     return np.full(truth.visible.shape, JointState.MISSING, np.uint8) if truth.states is None else truth.states
 
 
-def _rows(values: NDArray[np.floating], taken: Integers) -> Array:
+def rows_taken(values: NDArray[np.floating], taken: Integers) -> Array:
     """Row `taken[k]` of the predictions for each person k, NaN where that is -1."""
     picked = np.full((len(taken), *values.shape[1:]), np.nan)
     picked[taken >= 0] = values[taken[taken >= 0]]
@@ -175,17 +154,17 @@ def _pick(
 ) -> dict[str, NDArray[Any]]:
     """The columns of one image's people who count."""
     keep = ~truth.ignore
-    joints = _rows(found.joints2d, taken)
+    joints = rows_taken(found.joints2d, taken)
     similarity = np.zeros(len(truth))
     for k in np.flatnonzero(taken >= 0):
         similarity[k] = oks(joints[k : k + 1], truth, sigmas)[0, k]
     exact = np.full((*truth.visible.shape, 3), np.nan) if truth.joints3d is None else truth.joints3d
     return {
         "image": np.full(keep.sum(), number, dtype=np.intp), "truth": truth.joints[keep][:, chosen],
-        "labelled": truth.visible[keep][:, chosen], "states": _states(truth)[keep][:, chosen],
+        "labelled": truth.visible[keep][:, chosen], "states": joint_states(truth)[keep][:, chosen],
         "size": np.sqrt(np.maximum(truth.areas[keep], 0)), "found": joints[keep][:, chosen],
-        "scores": _rows(found.scores, taken)[keep],
-        "joint_scores": _rows(found.joint_scores, taken)[keep][:, chosen], "similarity": similarity[keep],
+        "scores": rows_taken(found.scores, taken)[keep],
+        "joint_scores": rows_taken(found.joint_scores, taken)[keep][:, chosen], "similarity": similarity[keep],
         "exact": exact[keep][:, chosen],
         "taken": taken[keep], "full": truth.joints[keep], "seen": truth.visible[keep],
         "boxes": truth.boxes[keep],

@@ -15,7 +15,7 @@ from anchorpose.core import boxes
 from anchorpose.core.errors import InputError
 from anchorpose.core.poses import JointState, Poses
 from anchorpose.evaluation.annotations import Annotations
-from anchorpose.evaluation.report.people import People
+from anchorpose.evaluation.report.people import Array, Integers, People
 from anchorpose.io.drawing import draw_overlay
 from anchorpose.io.images import read_image
 
@@ -32,28 +32,30 @@ class Picture:
     """One picture of the page."""
 
     file: str
-    score: float  # mean OKS of its people, 0 for those who were not found
+    score: float  # of its people, see `choose`
     people: int
     found: int
     extra: int  # predictions that belong to nobody who is annotated, of at least DRAWN_SCORE
     truth: str  # data URI, empty where the picture cannot be read
     prediction: str
+    bodies: str = ""  # SVG of one person in 3D
 
 
-def choose(people: People, images: int) -> dict[str, list[tuple[int, float]]]:
+def choose(image: Integers, score: Array, images: int) -> dict[str, list[tuple[int, float]]]:
     """Up to four best, median and worst images with their score, none twice, best first in each group.
 
-    The score is the mean OKS of the annotated people who count; images without any are left out. Of two images with
-    the same score the one with more people is the better; after that the first.
+    The score is the mean of the annotated people who count; images without any are left out. Of two images with the
+    same score the one with more people is the better; after that the first.
 
     Args:
-        people: of `people.gather`.
+        image: (p,) position of each person's image.
+        score: (p,) of each person, greater is better: OKS in 2D, the negative error in 3D.
         images: how many there are.
     """
-    counts = np.bincount(people.image, minlength=images)
-    total = np.bincount(people.image, weights=people.similarity, minlength=images)
-    score = np.divide(total, counts, out=np.zeros(images), where=counts > 0)
-    order = np.lexsort((np.arange(images), -counts, -score))
+    counts = np.bincount(image, minlength=images)
+    total = np.bincount(image, weights=score, minlength=images)
+    mean = np.divide(total, counts, out=np.zeros(images), where=counts > 0)
+    order = np.lexsort((np.arange(images), -counts, -mean))
     order = order[counts[order] > 0]
     each = min(COUNT, max(1, len(order) // 3))
     best, rest = order[:each], order[each:]
@@ -61,24 +63,36 @@ def choose(people: People, images: int) -> dict[str, list[tuple[int, float]]]:
     start = (len(between) - each) // 2
     median = between[start : start + each] if start >= 0 else between
     groups = {"best": best, "median": median, "worst": worst}
-    return {name: [(int(i), float(score[i])) for i in group] for name, group in groups.items()}
+    return {name: [(int(i), float(mean[i])) for i in group] for name, group in groups.items()}
 
 
 def draw(
     annotations: Annotations, predictions: Mapping[str, Poses], people: People, folder: Path, index: int, score: float
 ) -> Picture:
     """One image of `choose`, drawn twice: what is annotated, and what was found."""
-    entry = annotations.images[index]
     own = people.image == index
-    found = predictions[entry.file_name]
-    theirs = np.isin(np.arange(len(found)), people.taken[own])
+    name = annotations.images[index].file_name
+    truth = truth_poses(people, own, predictions[name])
+    return compare(name, folder, truth, predictions[name], people.taken[own], score)
+
+
+def compare(file: str, folder: Path, truth: Poses, found: Poses, taken: Integers, score: float) -> Picture:
+    """A picture drawn twice; one that cannot be read has its figures only.
+
+    Args:
+        file: its name in `folder`.
+        truth: m annotated people. found: n predictions.
+        taken: (m,) the prediction of each annotated person, or -1.
+        score: of the picture.
+    """
+    theirs = np.isin(np.arange(len(found)), taken)
     kept = found[theirs | (found.scores >= DRAWN_SCORE)]
-    figures = (entry.file_name, score, int(own.sum()), int((own & ~people.missed).sum()), len(kept) - int(theirs.sum()))
+    figures = (file, score, len(taken), int((taken >= 0).sum()), len(kept) - int(theirs.sum()))
     try:
-        image = read_image(folder / entry.file_name)
+        image = read_image(folder / file)
     except InputError:
         return Picture(*figures, "", "")
-    return Picture(*figures, _embedded(image, truth_poses(people, own, found), False), _embedded(image, kept, True))
+    return Picture(*figures, _embedded(image, truth, False), _embedded(image, kept, True))
 
 
 def truth_poses(people: People, own: NDArray[np.bool_], like: Poses) -> Poses:

@@ -6,6 +6,8 @@ annotated poses themselves.
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans2
@@ -15,7 +17,7 @@ from anchorpose.evaluation.report.breakdown import binned
 from anchorpose.evaluation.report.curves import HEADLINE, Data, correct_share
 from anchorpose.evaluation.report.people import People
 
-Array = NDArray[np.float64]
+Array = NDArray[np.floating]
 MOST_CLUSTERS = 100
 """K of the paper (section 4.2)."""
 PEOPLE_PER_CLUSTER = 10
@@ -40,8 +42,11 @@ def clusters(poses: Array, seed: int = 0) -> Array:
     if count < 2:
         return poses.mean(axis=0, keepdims=True) if len(poses) else poses
     flat = poses.reshape(len(poses), -1)
+    count = min(count, len(np.unique(flat, axis=0)))  # k-means++ needs a new pose for each
     generator = np.random.default_rng(seed)
-    centres, labels = kmeans2(flat, count, minit="++", seed=generator)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a cluster that is empty, which is left out below
+        centres, labels = kmeans2(flat, count, minit="++", seed=generator)
     return np.asarray(centres[np.unique(labels)].reshape(-1, *poses.shape[1:]))
 
 
@@ -94,11 +99,11 @@ def rarity_data(people: People, unit: str) -> Data:
     known = ~np.isnan(distance + share)
     return {
         "unit": unit, "headline": HEADLINE[unit], "space": "3D" if space else "2D", "people": int(known.sum()),
-        "correlation": _rank_correlation(distance[known], share[known]), "curve": binned(distance, share),
+        "correlation": rank_correlation(distance[known], share[known]), "curve": binned(distance, share),
     }  # fmt: skip
 
 
-def _rank_correlation(a: Array, b: Array) -> float | None:
+def rank_correlation(a: Array, b: Array) -> float | None:
     """Spearman's; None where one side does not vary."""
     from scipy.stats import spearmanr
 

@@ -9,6 +9,8 @@ from anchorpose.evaluation.protocols import Table
 from anchorpose.evaluation.report.charts import Axis, Row, Series, axis_over, line_chart, range_chart
 from anchorpose.evaluation.report.curves import Data
 
+_SAME = 1e-3
+"""What differs by less than this share differs by rounding."""
 NOTHING = '<p class="soft">Nothing to measure here.</p>'
 
 
@@ -32,7 +34,7 @@ def card(title: str, content: str, note: str = "") -> str:
 
 def percent(value: float | None, digits: int = 1) -> str:
     """A share in per cent; - for None."""
-    return "-" if value is None else f"{100 * value:.{digits}f} %"
+    return "-" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
 
 
 def _shown(cell: object) -> str:
@@ -99,7 +101,7 @@ def error_section(data: Data) -> str:
         if not rows:
             cards.append(card(title, NOTHING, "The annotations do not say which joints are hidden."))
             continue
-        bars = _bars(rows, "labelled")
+        bars = quartile_bars(rows, "labelled")
         cells = [(name.replace("_", " "), row["labelled"], percent(row["missed"]), *map(percent, row["quartiles"]),
                   percent(row["pck"])) for name, row in rows.items()]  # fmt: skip
         cards.append(card(title, range_chart(title, axis, bars, len(cards)) + details(table(head, cells)),
@@ -107,7 +109,7 @@ def error_section(data: Data) -> str:
     return "".join(cards)
 
 
-def _bars(rows: Mapping[str, Data], count: str) -> list[Row]:
+def quartile_bars(rows: Mapping[str, Data], count: str) -> list[Row]:
     """Quartiles as bars; how many there are shows when the mouse rests on one."""
     bars = []
     for name, row in rows.items():
@@ -137,10 +139,26 @@ def rarity_section(data: Data) -> str:
                 f"poses themselves; {data['people']} people with enough labelled joints.{rank}")  # fmt: skip
 
 
+def no_curve(label: str, curve: Data) -> str:
+    """What stands in the place of a chart of `breakdown.binned` that has no line to draw; empty where it has.
+
+    Args:
+        label: what x is.
+        curve: the bins.
+    """
+    x = curve["x"]
+    if not x:
+        return NOTHING
+    if len(x) == 1:
+        return f'<p class="soft">{curve["people"][0]} people are too few for a curve, which takes 40.</p>'
+    same = max(x) - min(x) <= _SAME * max(abs(max(x)), 1.0)
+    return f'<p class="soft">All have the same {escape(label)}.</p>' if same else ""
+
+
 def _binned(label: str, data: Data, share: bool = False) -> str:
     curve = data["curve"]
-    if not curve["x"]:
-        return NOTHING
+    if nothing := no_curve(label, curve):
+        return nothing
     pck = f"PCK@{data['headline']:g} of the {data['unit']}"
     line = Series(pck, curve["x"], curve["mean"], 0, curve["low"], curve["high"], dots=True)
     chart = line_chart(pck, axis_over(label, curve["x"], share, zero=False), Axis(pck, 0, 1, share=True), [line])
@@ -150,9 +168,9 @@ def _binned(label: str, data: Data, share: bool = False) -> str:
     return chart + details(table((label, "people", "PCK", "95 % from", "to"), rows))
 
 
-def calibration_section(data: Data) -> str:
-    """Reliability diagram of people's and joints' scores."""
-    names = {"person": f"person is right (OKS {data['right']:g})", "joint": "joint is visible"}
+def calibration_section(data: Data, right: str) -> str:
+    """Reliability diagram of people's and joints' scores; `right` says when a person is."""
+    names = {"person": f"person is right ({right})", "joint": "joint is visible"}
     curves = [(names[key], data[key]) for key in names if key in data and data[key]["count"]]
     if not curves:
         return card("Calibration of scores", NOTHING)
@@ -165,13 +183,16 @@ def calibration_section(data: Data) -> str:
             "calibration error.")  # fmt: skip
     content = chart + table(("score says", "scores", "ECE"), rows)
     if data["outside"]:
-        note += (f" {data['outside']} scores of people are no probabilities: above 1 they count as 1, below 0 as 0; "
-                 "the lower chart has them as they are.")  # fmt: skip
-        content += _by_score(data["by_score"])
+        lower = _by_score(data["by_score"])
+        note += (f" {data['outside']} scores of people are no probabilities: above 1 they count as 1, below 0 as 0"
+                 f"{'; the lower chart has them as they are.' if lower else '.'}")  # fmt: skip
+        content += lower
     return card("Calibration of scores", content, note)
 
 
 def _by_score(curve: Data) -> str:
+    if no_curve("score", curve):
+        return ""
     line = Series("right", curve["x"], curve["mean"], 0, curve["low"], curve["high"], dots=True)
     scores = axis_over("score of the person", curve["x"], zero=min(curve["x"], default=0.0) >= 0)
     return line_chart("Right predictions over the score", scores,
@@ -183,8 +204,8 @@ def _known(curve: Data) -> tuple[list[float], list[float]]:
     return [c for c, _ in pairs], [a for _, a in pairs]
 
 
-def coverage_section(data: Data) -> str:
-    """Wrong joints among the surest ones."""
+def coverage_section(data: Data, limit: str) -> str:
+    """Wrong joints among the surest ones; `limit` says beyond what a joint is wrong."""
     title = "Risk over coverage of joint scores"
     if not data["coverage"]:
         return card(title, NOTHING)
@@ -192,28 +213,7 @@ def coverage_section(data: Data) -> str:
              Series("all joints", (0.0, 1.0), (data["all"], data["all"]), plain=True)]  # fmt: skip
     chart = line_chart(title, Axis("coverage: share of joints that are kept, surest first", 0, 1, share=True),
                        axis_over("wrong joints", [*data["risk"], data["all"]], share=True), lines)  # fmt: skip
-    note = (f"Wrong: further than {data['headline']:g} of the {data['unit']}; {data['joints']} joints of people who "
-            f"were found. All: {percent(data['all'])}, area under the curve {percent(data['area'])}. The further the "
-            "line lies below the dashed one, the better scores tell which joints to trust.")  # fmt: skip
+    note = (f"Wrong: further than {limit}; {data['joints']} joints of people who were found. All: "
+            f"{percent(data['all'])}, area under the curve {percent(data['area'])}. The further the line lies below "
+            "the dashed one, the better scores tell which joints to trust.")  # fmt: skip
     return card(title, chart, note)
-
-
-def space_section(data: Data) -> str:
-    """Position error in 3D by joint and by state."""
-    cards = []
-    tops = [row["quartiles"][2] for group in ("joints", "states") for row in data[group].values()]
-    axis = axis_over("position error of people who were found, mm", tops)
-    for title, rows in (("3D error by joint", data["joints"]), ("3D error by state of the joint", data["states"])):
-        if not any(row["joints"] for row in rows.values()):
-            cards.append(card(title, NOTHING))
-            continue
-        bars = _bars(rows, "joints")
-        cells = [(name.replace("_", " "), row["joints"],
-                  *("-" if v is None else f"{v:.1f}" for v in (row["mean"], *row["quartiles"])))
-                 for name, row in rows.items()]  # fmt: skip
-        numbers = table(("", "joints", "mean mm", "25 %", "median", "75 %"), cells)
-        note = "Relative to the body centre, nothing aligned. Bar: quartiles; mark and number: the median."
-        cards.append(card(title, range_chart(title, axis, bars, 2 + len(cards)) + details(numbers), note))
-    mean = "-" if data["MPJPE"] is None else f"{data['MPJPE']:.1f} mm"
-    return f"<p>MPJPE {mean} over {data['found']} of {data['people']} people with exact 3D.</p>" + (
-        f'<div class="row">{"".join(cards)}</div>')  # fmt: skip

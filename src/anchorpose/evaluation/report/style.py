@@ -21,7 +21,7 @@ h3 { font-size: 1rem; margin: 1rem 0 .3rem; }
 p { margin: .3rem 0 .8rem; max-width: 65ch; } .soft { color: var(--soft); }
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1rem; margin: .8rem 0; } a { color: var(--k0); }
 .row { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 1rem;
-  align-items: start; }
+  align-items: start; } .row + .row { margin-top: 1rem; }
 .card { background: var(--card); border-radius: 10px; padding: .8rem; min-width: 0; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr)); gap: .5rem .9rem; margin: .3rem 0; }
 dt { color: var(--soft); font-size: .82rem; overflow-wrap: anywhere; }
@@ -35,6 +35,8 @@ dd { margin: 0; font-size: 1.1rem; font-weight: 600; font-variant-numeric: tabul
 .bold { stroke: var(--ink); stroke-width: 3; }
 .dashed { stroke-dasharray: 6 4; } .dot { fill: var(--c); } .band { fill: var(--c); opacity: .18; }
 .bar { fill: var(--c); opacity: .45; } .mark { stroke: var(--ink); stroke-width: 2.5; }
+.limb { stroke: var(--c); stroke-width: 2.6; stroke-linecap: round; } .stage { fill: var(--back); }
+.bodies { display: block; width: 100%; max-width: 24rem; height: auto; margin-top: .5rem; }
 .plain { --c: var(--soft); } .plain .line, .plain.key .line { stroke-dasharray: 3 3; stroke-width: 1.4; }
 .c0 { --c: var(--k0); } .c1 { --c: var(--k1); } .c2 { --c: var(--k2); } .c3 { --c: var(--k3); } .c4 { --c: var(--k4); }
 .c5 { --c: var(--k5); } .c6 { --c: var(--k6); } .off { display: none; }
@@ -43,13 +45,16 @@ dd { margin: 0; font-size: 1.1rem; font-weight: 600; font-variant-numeric: tabul
 .legend input { margin: 0; width: 1.05rem; height: 1.05rem; accent-color: var(--k0); }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .22rem .7rem .22rem 0; text-align: right; border-bottom: 1px solid var(--rule); white-space: nowrap; }
-th { font-weight: 600; } th:first-child, td:first-child { text-align: left; }
+th { font-weight: 600; white-space: normal; vertical-align: bottom; }
+th:first-child, td:first-child { text-align: left; }
 summary { cursor: pointer; color: var(--soft); font-size: .9rem; padding: .4rem 0; }
 figure { margin: 0; } figcaption { font-size: .86rem; margin-top: .3rem; overflow-wrap: anywhere; }
 .pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 9rem), 1fr)); gap: .4rem; }
 .pair img { width: 100%; height: auto; display: block; border-radius: 6px; }
 .pair span { font-size: .78rem; color: var(--soft); }
-@media (max-width: 32rem) { .tick { font-size: 13.5px; } .label { font-size: 14px; } }
+@media (max-width: 32rem) { .tick { font-size: 13.5px; } .label { font-size: 14px; }
+  td:first-child { white-space: normal; }
+  .systems td:first-child { min-width: 9.5rem; } }
 @media print { .card { break-inside: avoid; } details > * { display: block; } }
 """
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
-from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +12,21 @@ from anchorpose.core.errors import InputError
 from anchorpose.core.poses import Poses
 from anchorpose.evaluation.annotations import Annotations
 from anchorpose.evaluation.protocols import Table, evaluate_coco, evaluate_lsp
-from anchorpose.evaluation.report import sections
+from anchorpose.evaluation.report import sections, sections3d
+from anchorpose.evaluation.report.bodies import gather3d
 from anchorpose.evaluation.report.breakdown import error_rows, size_data
 from anchorpose.evaluation.report.confidence import RIGHT, calibration_data, coverage_data, person_scores
 from anchorpose.evaluation.report.curves import Data, pck_data, precision_recall_data
-from anchorpose.evaluation.report.people import People, gather, gather3d, others_unlabelled
+from anchorpose.evaluation.report.page import page, pictures_part, row, write_page
+from anchorpose.evaluation.report.people import People, gather, others_unlabelled
 from anchorpose.evaluation.report.pictures import DRAWN_SCORE, Picture, choose, draw
 from anchorpose.evaluation.report.rarity import rarity_data
 from anchorpose.evaluation.report.space import space_data
-from anchorpose.evaluation.report.style import CSS, SCRIPT
 from anchorpose.evaluation.scenes import evaluate_scenes
-from anchorpose.io.files import atomic_write
 
-FILE = "report.html"
+_ORDER = ("By the mean OKS of the annotated people in a picture, 0 for those who were not found. The person's left "
+          "is orange, right is blue; hidden joints are hollow. Predictions of nobody who is annotated are drawn from a "
+          f"score of {DRAWN_SCORE:g} on.")  # fmt: skip
 
 
 def write_report(
@@ -58,12 +57,7 @@ def write_report(
     if not len(annotations):
         raise InputError("the annotations list no images, so there is nothing to report; give some")
     tables, data, pictures = collect(annotations, predictions, images)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make the folder {folder}: {error.strerror}; choose another for the report") from None
-    atomic_write(folder / FILE, _page(title, tables, data, pictures))
-    return folder / FILE
+    return write_page(folder, _document(title, tables, data, pictures))
 
 
 def collect(
@@ -91,43 +85,45 @@ def collect(
         "rarity": rarity_data(people, unit), "calibration": calibration_data(scores, right, people),
         "coverage": coverage_data(people, unit), "space": None,
     }  # fmt: skip
-    if len(bodies.exact):
+    if len(bodies):
         tables["anchorpose evaluate scenes"] = evaluate_scenes(annotations, predictions)
-        data["space"] = space_data(bodies, annotations.skeleton)
+        data["space"] = space_data(bodies)
     pictures = {name: [draw(annotations, predictions, people, images, *chosen) for chosen in group]
-                for name, group in choose(people, len(annotations)).items()}  # fmt: skip
+                for name, group in choose(people.image, people.similarity, len(annotations)).items()}  # fmt: skip
     return tables, data, pictures
 
 
-def _lsp_scores(people: People) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _lsp_scores(people: People) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """Scores of the predictions that were taken for somebody: of the others nobody knows whether they are right."""
     found = ~people.missed
     return people.scores[found], (people.similarity[found] >= RIGHT).astype(np.float64)
 
 
-def _page(title: str, tables: Mapping[str, Table], data: Data, pictures: Mapping[str, list[Picture]]) -> str:
-    listed = {name: [{k: v for k, v in asdict(p).items() if k not in ("truth", "prediction")} for p in group]
-              for name, group in pictures.items()}  # fmt: skip
-    everything = json.dumps({"title": title, "tables": tables, **data, "pictures": listed}, allow_nan=False)
+def _document(title: str, tables: Mapping[str, Table], data: Data, pictures: Mapping[str, list[Picture]]) -> str:
     parts = {
-        "Figures": _row(sections.figures_section(tables)),
-        "Curves": _row(sections.pck_section(data["pck"]), sections.precision_recall_section(data["precision_recall"])),
-        "Joints": _row(sections.error_section(data["error"])),
-        "Size and rarity": _row(sections.size_section(data["size"]), sections.rarity_section(data["rarity"])),
-        "Scores": _row(sections.calibration_section(data["calibration"]), sections.coverage_section(data["coverage"])),
-        "3D": "" if data["space"] is None else sections.space_section(data["space"]),
-        "Pictures": _pictures(pictures),
-    }
-    parts = {name: content for name, content in parts.items() if content}
-    links = "".join(f'<a href="#{_id(name)}">{name}</a>' for name in parts)
-    body = "".join(f'<section id="{_id(name)}"><h2>{name}</h2>{content}</section>' for name, content in parts.items())
-    # "</script>" inside the JSON would end the element.
-    safe = everything.replace("<", "\\u003c")
-    head = (f'<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{escape(title)}</title><style>{CSS}</style>")  # fmt: skip
-    scripts = f'<script type="application/json" id="data">{safe}</script><script>{SCRIPT}</script>'
-    return (f'<!DOCTYPE html>\n<html lang="en"><head>{head}</head><body><h1>{escape(title)}</h1>'
-            f"{_introduction(data)}<nav>{links}</nav>{body}{scripts}</body></html>\n")  # fmt: skip
+        "Figures": row(sections.figures_section(tables)),
+        "Curves": row(sections.pck_section(data["pck"]), sections.precision_recall_section(data["precision_recall"])),
+        "Joints": row(sections.error_section(data["error"])),
+        "Size and rarity": row(sections.size_section(data["size"]), sections.rarity_section(data["rarity"])),
+        "Scores": row(sections.calibration_section(data["calibration"], f"OKS {RIGHT:g}"),
+                      sections.coverage_section(data["coverage"], _wrong(data["coverage"]))),
+        "3D": "" if data["space"] is None else _space(data["space"]),
+        "Pictures": pictures_part(pictures, _ORDER, "{:.2f}".format),
+    }  # fmt: skip
+    return page(title, _introduction(data), parts, {"tables": tables, **data}, pictures)
+
+
+def _wrong(data: Data) -> str:
+    return f"{data['headline']:g} of the {data['unit']}"
+
+
+def _space(data: Data) -> str:
+    centre = "Relative to the body centre, nothing aligned."
+    mean = "-" if data["MPJPE"] is None else f"{data['MPJPE']:.1f} mm"
+    return (f"<p>MPJPE {mean} over {data['found']} of {data['people']} people with exact 3D.</p>"
+            + row(*sections3d.curve_sections(data["curve"]), sections3d.joints_section(data, centre),
+                  sections3d.states_section(data, centre), sections3d.size_section(data["size"]),
+                  sections3d.rarity_section(data["rarity"])))  # fmt: skip
 
 
 def _introduction(data: Data) -> str:
@@ -140,32 +136,3 @@ def _introduction(data: Data) -> str:
                 "pairs first. Errors are shares of the longer side of the annotated box.")  # fmt: skip
     return (f"<p>{counts['images']} images, {counts['people']} annotated people who count, {counts['found']} of them "
             f"found, {counts['predictions']} predictions.</p><p class=\"soft\">{rule}</p>")  # fmt: skip
-
-
-def _row(*cards: str) -> str:
-    return f'<div class="row">{"".join(cards)}</div>'
-
-
-def _id(name: str) -> str:
-    return name.lower().replace(" ", "-")
-
-
-def _pictures(groups: Mapping[str, list[Picture]]) -> str:
-    if not any(groups.values()):
-        return sections.NOTHING
-    parts = ['<p class="soft">By the mean OKS of the annotated people in a picture, 0 for those who were not found. '
-             "The person's left is orange, right is blue; hidden joints are hollow. Predictions of nobody who is "
-             f"annotated are drawn from a score of {DRAWN_SCORE:g} on.</p>"]  # fmt: skip
-    for name, group in groups.items():
-        if group:
-            parts.append(f"<h3>The {name} pictures</h3>{_row(*map(_figure, group))}")
-    return "".join(parts)
-
-
-def _figure(picture: Picture) -> str:
-    sides = "".join(f'<div><img src="{uri}" alt="{escape(picture.file)}, {name}"><span>{name}</span></div>'
-                    for uri, name in ((picture.truth, "annotated"), (picture.prediction, "found")) if uri)  # fmt: skip
-    shown = f'<div class="pair">{sides}</div>' if sides else '<p class="soft">The picture cannot be read.</p>'
-    extra = f", {picture.extra} more predicted" if picture.extra else ""
-    return (f'<figure class="card">{shown}<figcaption><b>{picture.score:.2f}</b> {escape(picture.file)}: '
-            f"{picture.found} of {picture.people} found{extra}</figcaption></figure>")  # fmt: skip
