@@ -50,15 +50,15 @@ class View:
             return OK
         from anchorpose.io.viewer.live import view
 
-        with redirect_stdout(io.StringIO()):  # viser's own greeting, which it prints whatever it is told
-            opened = view(clip, port=self.port)
-        with opened as scene:
-            print(f"http://127.0.0.1:{scene.port} (Ctrl-C ends it)", flush=True)
-            scene.play(self.play)
-            try:
+        try:
+            with redirect_stdout(io.StringIO()):  # viser's own greeting, which it prints whatever it is told
+                opened = view(clip, port=self.port)
+            with opened as scene:
+                print(f"http://127.0.0.1:{scene.port} (Ctrl-C ends it)", flush=True)
+                scene.play(self.play)
                 scene.wait()
-            except KeyboardInterrupt:
-                return OK
+        except KeyboardInterrupt:
+            pass  # the usual end
         return OK
 
 
