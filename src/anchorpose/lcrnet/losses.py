@@ -29,7 +29,7 @@ def region_losses(
         `visibility`.
     """
     labels = torch.cat([r.labels for r in regions])
-    classification = F.cross_entropy(output.logits, labels)
+    classification = F.cross_entropy(output.logits, labels, reduction="sum") / shared(labels.new_tensor(len(labels)))
     positive = torch.nonzero(torch.cat([r.person for r in regions]) >= 0).flatten()
     wanted2d = torch.cat([_wanted2d(r, t) for r, t in zip(regions, targets, strict=True)])
     wanted3d = torch.cat([t.joints3d[r.person[r.person >= 0]] for r, t in zip(regions, targets, strict=True)])
@@ -40,7 +40,7 @@ def region_losses(
     known = seen >= 0
     visibility = F.binary_cross_entropy_with_logits(
         output.visibility[positive], seen.clamp(min=0).float(), known.float(), reduction="sum"
-    ) / known.sum().clamp(min=1)
+    ) / shared(known.sum())
     return {"classification": classification, "regression2d": _smooth_l1(error2d, beta),
             "regression3d": _smooth_l1(error3d, beta), "visibility": visibility}  # fmt: skip
 
@@ -58,4 +58,17 @@ def _smooth_l1(error: Tensor, beta: float) -> Tensor:
     labelled = ~error.isnan()
     scaled = torch.where(labelled, error, 0.0) * REGRESSION_SCALE
     loss = F.smooth_l1_loss(scaled, torch.zeros_like(scaled), reduction="sum", beta=beta)
-    return loss / labelled.sum().clamp(min=1)
+    return loss / shared(labelled.sum())
+
+
+def shared(count: Tensor) -> Tensor:
+    """What a sum is divided by so that the mean over the processes of a run is that of their whole batch.
+
+    Each process has other labels, so means over its own would weigh them unequally. As DETR does: the mean of the
+    processes' counts, at least 1.
+    """
+    total = count.float()
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.all_reduce(total)
+        total = total / torch.distributed.get_world_size()
+    return total.clamp(min=1)

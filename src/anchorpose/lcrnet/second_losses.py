@@ -11,6 +11,7 @@ from torch import Tensor
 
 from anchorpose.core.skeleton import LCR13
 from anchorpose.lcrnet.heads import REGRESSION_SCALE, RegionOutput
+from anchorpose.lcrnet.losses import shared
 from anchorpose.lcrnet.second_pass import GRID, SecondOutput, region_around
 from anchorpose.lcrnet.targets import PictureTarget, RegionTarget
 
@@ -141,4 +142,4 @@ def _cross_entropy(output: SecondOutput, wanted: Tensor) -> Tensor:
 
 
 def _mean(values: Tensor, counted: Tensor) -> Tensor:
-    return torch.where(counted, values, 0.0).sum() / counted.sum().clamp(min=1)
+    return torch.where(counted, values, 0.0).sum() / shared(counted.sum())
