@@ -46,7 +46,7 @@ def test_decode_places_anchors_in_their_boxes(lite, anchors):
 
     logits = torch.full((1, 11), -30.0)
     logits[0, 7] = 30.0
-    output = RegionOutput(logits, torch.zeros(1, 10, 13, 2), torch.zeros(1, 10, 13, 3), torch.zeros(1, 13))
+    output = RegionOutput(logits, torch.zeros(1, 10, 5, 13), torch.zeros(1, 13))
     found = lite.decode(output, torch.tensor([[10.0, 20, 110, 220]]))
     assert found.labels[0] == 7
     np.testing.assert_allclose(found.scores[0], 1, atol=1e-5)
@@ -110,7 +110,8 @@ def test_regression_starts_as_a_copy_of_the_evidence(lite, anchors):
     with torch.inference_mode():
         output = lite.head(levels, dense, [box], (160, 160))
     label = 3
-    found = (anchors.joints2d[label] + output.offsets2d[0, label].numpy()) * 80 + 30
+    offsets2d, _ = output.offsets(torch.tensor([0]), torch.tensor([label]))
+    found = (anchors.joints2d[label] + offsets2d[0].numpy()) * 80 + 30
     source = COCO17.map_to(LCR13)[:12]
     assert np.abs(found[:12] - joints.numpy()[source]).max() < 6
 

@@ -7,7 +7,7 @@ pytest.importorskip("torchvision")
 from anchorpose.datasets.loader import make_target  # noqa: E402
 from anchorpose.datasets.samples import Person  # noqa: E402
 from anchorpose.lcrnet.anchors import LOWER_LIMBS, denormalise  # noqa: E402
-from anchorpose.lcrnet.heads import RegionOutput  # noqa: E402
+from anchorpose.lcrnet.heads import REGRESSION_SCALE, RegionOutput  # noqa: E402
 from anchorpose.lcrnet.localization import is_unknown  # noqa: E402
 from anchorpose.lcrnet.losses import region_losses  # noqa: E402
 from anchorpose.lcrnet.targets import known_boxes, sample_regions  # noqa: E402
@@ -93,24 +93,27 @@ def test_perfect_outputs_cost_nothing_and_unlabelled_joints_are_free(target, anc
     on = regions.person >= 0
     logits = torch.full((count, 11), -30.0)
     logits[torch.arange(count), regions.labels] = 30.0
-    offsets2d, offsets3d = torch.zeros(count, 10, 13, 2), torch.zeros(count, 10, 13, 3)
+    regression = torch.zeros(count, 10, 5, 13)
+    offsets2d, offsets3d = regression[:, :, :2].transpose(2, 3), regression[:, :, 2:].transpose(2, 3)  # views
     anchors2d, anchors3d = torch.from_numpy(anchors.joints2d), torch.from_numpy(anchors.joints3d)
     rows = torch.nonzero(on).flatten()
     truth = target.joints2d[regions.person[rows]]
     box = regions.boxes[rows]
     wanted = (truth - box[:, None, :2]) / (box[:, 2:] - box[:, :2])[:, None]
-    offsets2d[rows, regions.labels[rows]] = torch.nan_to_num(wanted - anchors2d[regions.labels[rows]], nan=77.0)
-    offsets3d[rows, regions.labels[rows]] = target.joints3d[regions.person[rows]] - anchors3d[regions.labels[rows] % 5]
+    away2d = torch.nan_to_num(wanted - anchors2d[regions.labels[rows]], nan=77.0)
+    away3d = target.joints3d[regions.person[rows]] - anchors3d[regions.labels[rows] % 5]
+    offsets2d[rows, regions.labels[rows]] = away2d * REGRESSION_SCALE
+    offsets3d[rows, regions.labels[rows]] = away3d * REGRESSION_SCALE
     seen = torch.where(target.visible[regions.person.clamp(min=0)] > 0, 30.0, -30.0)
-    perfect = RegionOutput(logits, offsets2d, offsets3d, seen)
+    perfect = RegionOutput(logits, regression, seen)
     losses = region_losses(perfect, [regions], [target], anchors2d, anchors3d, 0.1)
     for name, value in losses.items():
         assert value.item() == pytest.approx(0, abs=1e-4), name
     # Another class's regression is not looked at; the true class's is.
-    offsets2d[rows, (regions.labels[rows] + 1) % 10] = 5.0
+    offsets2d[rows, (regions.labels[rows] + 1) % 10] = 5.0 * REGRESSION_SCALE
     again = region_losses(perfect, [regions], [target], anchors2d, anchors3d, 0.1)
     assert again["regression2d"].item() == pytest.approx(0, abs=1e-4)
-    offsets2d[rows, regions.labels[rows]] += 0.5
+    offsets2d[rows, regions.labels[rows]] += 0.5 * REGRESSION_SCALE
     assert region_losses(perfect, [regions], [target], anchors2d, anchors3d, 0.1)["regression2d"] > 1
 
 

@@ -19,9 +19,20 @@ class RegionOutput(NamedTuple):
     """r regions, K anchor-poses."""
 
     logits: Tensor  # (r, 2K + 1), the last column is the background
-    offsets2d: Tensor  # (r, 2K, 13, 2) to the anchor, box coordinates
-    offsets3d: Tensor  # (r, 2K, 13, 3) to the anchor, metres
+    regression: Tensor  # (r, 2K, 5, 13) x, y, X, Y, Z to the anchor, in box coordinates and metres times the scale
     visibility: Tensor  # (r, 13) logit
+
+    def offsets(self, region: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """What some (region, class) pairs add to their anchor-poses; the few chosen are all that is ever laid out.
+
+        Args:
+            region, label: (m,).
+
+        Returns:
+            (m, 13, 2) box coordinates and (m, 13, 3) metres.
+        """
+        chosen = self.regression.flatten(0, 1)[region * self.regression.shape[1] + label] / REGRESSION_SCALE
+        return chosen[:, :2].transpose(1, 2), chosen[:, 2:].transpose(1, 2)
 
 
 class JointEvidence(nn.Module):
@@ -140,8 +151,8 @@ class PoseHead(nn.Module):
         x = self.dropout(torch.relu(self.hidden2(self.dropout(x))))
         x = x.float() if skip is None else torch.cat([x.float(), skip], 1)
         with torch.autocast(x.device.type, enabled=False):
-            offsets = self.regress(x).view(-1, 2 * self.count, 5, JOINTS).transpose(2, 3) / REGRESSION_SCALE
-            return RegionOutput(self.classify(x), offsets[..., :2], offsets[..., 2:], self.see(x))
+            regression = self.regress(x).view(-1, 2 * self.count, 5, JOINTS)
+            return RegionOutput(self.classify(x), regression, self.see(x))
 
     def _pooled(self, levels: list[Tensor], boxes: list[Tensor], image_size: tuple[int, int]) -> Tensor:
         if not torch.compiler.is_exporting():

@@ -35,8 +35,9 @@ def region_losses(
     wanted3d = torch.cat([t.joints3d[r.person[r.person >= 0]] for r, t in zip(regions, targets, strict=True)])
     seen = torch.cat([t.visible[r.person[r.person >= 0]] for r, t in zip(regions, targets, strict=True)])
     chosen = labels[positive]
-    error2d = anchors2d[chosen] + output.offsets2d[positive, chosen] - wanted2d
-    error3d = anchors3d[chosen % len(anchors3d)] + output.offsets3d[positive, chosen] - wanted3d
+    offsets2d, offsets3d = output.offsets(positive, chosen)
+    error2d = anchors2d[chosen] + offsets2d - wanted2d
+    error3d = anchors3d[chosen % len(anchors3d)] + offsets3d - wanted3d
     known = seen >= 0
     visibility = F.binary_cross_entropy_with_logits(
         output.visibility[positive], seen.clamp(min=0).float(), known.float(), reduction="sum"

@@ -164,8 +164,9 @@ class LCRNet(nn.Module):
         region, label = best // classes, best % classes
         box = boxes[region]
         size = box[:, 2:] - box[:, :2]
-        relative = self.anchors2d[label] + output.offsets2d.flatten(0, 1)[best]
-        joints3d = self.anchors3d[label % len(self.anchors3d)] + output.offsets3d.flatten(0, 1)[best]
+        offsets2d, offsets3d = output.offsets(region, label)
+        relative = self.anchors2d[label] + offsets2d
+        joints3d = self.anchors3d[label % len(self.anchors3d)] + offsets3d
         joints2d = box[:, None, :2] + relative * size[:, None]
         visibility = output.visibility[region].sigmoid()
         return DecodedProposals(box, scores[best], label, joints2d, joints3d, visibility)

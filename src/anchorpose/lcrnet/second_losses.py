@@ -52,8 +52,9 @@ def second_targets(
         label = output.logits[first + rows, :-1].argmax(1)
         box = region.boxes[rows]
         size = (box[:, 2:] - box[:, :2])[:, None]
-        joints2d = box[:, None, :2] + (anchors2d[label] + output.offsets2d[first + rows, label]) * size
-        joints3d = anchors3d[label % len(anchors3d)] + output.offsets3d[first + rows, label]
+        offsets2d, offsets3d = output.offsets(first + rows, label)
+        joints2d = box[:, None, :2] + (anchors2d[label] + offsets2d) * size
+        joints3d = anchors3d[label % len(anchors3d)] + offsets3d
         parts.append((joints2d, joints3d, torch.full_like(rows, number), *_truth(region.person[rows], target)))
         first += len(region.labels)
     return SecondTarget(*(torch.cat(column) for column in zip(*parts, strict=True)))
