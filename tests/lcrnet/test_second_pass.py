@@ -149,9 +149,7 @@ def test_people_and_the_likeliest_stranger_are_chosen(anchors):
         joints3d = torch.full((1, 13, 3), torch.nan)
         visible = torch.ones(1, 13, dtype=torch.int8)
 
-    output = RegionOutput(
-        logits, torch.zeros(12, 2 * count, 13, 2), torch.zeros(12, 2 * count, 13, 3), torch.zeros(12, 13)
-    )
+    output = RegionOutput(logits, torch.zeros(12, 2 * count, 5, 13), torch.zeros(12, 13))
     region = RegionTarget(regions, torch.zeros(12, dtype=torch.long), person)
     a2d, a3d = torch.from_numpy(anchors.joints2d), torch.from_numpy(anchors.joints3d)
     chosen = second_targets(output, [region], [Picture()], a2d, a3d, g)
