@@ -149,7 +149,9 @@ def test_bad_arguments_are_one_line(
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("logging.basicConfig", lambda **_: None)
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     assert main(["serve", "--model", str(tiny), "--port", "0", *arguments]) == 2
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers  # Ctrl-C still works
     error = capsys.readouterr().err
     assert words in error
     assert "Traceback" not in error
