@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import socket
 import struct
@@ -93,6 +94,17 @@ def test_each_limit_has_its_own_error(server: Server, png: bytes, jpeg: bytes) -
     assert_refused(refused, 405, "method_not_allowed")
     assert refused.headers["Allow"] == "POST"
     assert server.ask("PUT", "/v1/jobs/x").headers["Allow"] == "DELETE, GET"
+
+
+def test_the_body_of_an_answer_does_not_wait_for_its_head(server: Server) -> None:
+    """Nagle's algorithm with delayed acknowledgements would add 40 ms to every answer on one connection."""
+    connection, times = http.client.HTTPConnection(server.url.removeprefix("http://")), []
+    for _ in range(15):
+        begin = time.perf_counter()
+        connection.request("GET", "/healthz")
+        connection.getresponse().read()
+        times.append(time.perf_counter() - begin)
+    assert min(times[3:]) < 0.03
 
 
 def test_request_ids(server: Server, png: bytes) -> None:
