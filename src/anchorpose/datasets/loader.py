@@ -15,7 +15,6 @@ from torch.utils.data import Dataset
 from anchorpose.core import boxes
 from anchorpose.core.errors import InputError
 from anchorpose.datasets.samples import Person, Sample
-from anchorpose.datasets.tiles import four_close_ups
 from anchorpose.datasets.transforms import Augmentation, Image, augment
 from anchorpose.lcrnet.anchors import BOX_MARGIN, LOWER_LIMBS, UPPER_BODY, AnchorPoses
 
@@ -129,12 +128,7 @@ class PoseDataset(Dataset[tuple[Tensor, Target]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Target]:
         rng = np.random.default_rng((self.seed, self.epoch, index))
         image, people, exhaustive = self._picture(index)
-        if rng.random() < self.options.tiles:
-            others = [self._picture(int(i)) for i in rng.integers(len(self), size=3)]
-            exhaustive = exhaustive and all(known for *_, known in others)
-            picture, moved = four_close_ups([(image, people), *((i, p) for i, p, _ in others)], self.options, rng)
-        else:
-            picture, moved = augment(image, people, self.options, rng)
+        picture, moved = augment(image, people, self.options, rng)
         target = make_target(moved, self.anchors, exhaustive)
         return torch.from_numpy(np.ascontiguousarray(picture[:, :, ::-1].transpose(2, 0, 1))), target
 

@@ -32,8 +32,6 @@ class Augmentation:
         flip: probability of the mirror.
         colour: strength of brightness, contrast and saturation changes.
         occluder: probability of each of two rectangles copied from elsewhere in the picture.
-        tiles: probability that a picture is made of four close-ups, see `anchorpose.datasets.tiles`.
-        tile_rotation: standard deviation of a close-up's in-plane rotation, degrees.
     """
 
     size: int = 384
@@ -43,8 +41,6 @@ class Augmentation:
     colour: float = 0.3
     occluder: float = 0.25
     enlarge: float = 1.6
-    tiles: float = 0.0
-    tile_rotation: float = 30.0
 
 
 def augment(
