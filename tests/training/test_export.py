@@ -16,7 +16,15 @@ from anchorpose.io.cards import read_card  # noqa: E402
 from anchorpose.io.images import read_image  # noqa: E402
 from anchorpose.io.letterbox import letterbox  # noqa: E402
 from anchorpose.training.checkpoint import save_checkpoint  # noqa: E402
-from anchorpose.training.export import MAX_METRES, MAX_PIXELS, export, load_model  # noqa: E402
+from anchorpose.training.export import (  # noqa: E402
+    MAX_METRES,
+    MAX_PIXELS,
+    WRONG_METRES,
+    WRONG_PIXELS,
+    Parity,
+    export,
+    load_model,
+)
 from anchorpose.training.presets import find_preset  # noqa: E402
 from anchorpose.training.release import Release  # noqa: E402
 
@@ -41,9 +49,11 @@ def test_the_graph_is_torchs_twin_at_any_size(run, tmp_path):
     photos = [letterbox(read_image(path), metadata.max_side)[0] for path in sorted(PHOTOS.glob("*.jpg"))]
     parity = export(run, tmp_path / "m.onnx", photos, half=False)
     assert parity.proposals > 100
-    assert parity.pixels <= MAX_PIXELS / 2
-    assert parity.metres <= MAX_METRES / 10
     assert parity.people >= 6
+    assert parity.people_pixels <= MAX_PIXELS == 1e-3
+    assert parity.median_pixels <= MAX_PIXELS / 5
+    assert parity.pixels <= WRONG_PIXELS == 1e-2
+    assert parity.metres <= MAX_METRES == 1e-4
     graph, (model, _, _) = OnnxModel(tmp_path / "m.onnx"), load_model(run)
     rng = np.random.default_rng(1)
     for shape in ((128, 128), (160, 512), (416, 288)):
@@ -93,3 +103,10 @@ def test_missing_and_damaged_runs_are_named(run, tmp_path):
     with pytest.raises(InputError, match="cannot read the weights"):
         export(tmp_path / "run", tmp_path / "m.onnx")
     assert not (tmp_path / "m.onnx").exists()
+
+
+@pytest.mark.parametrize("name", ["people_pixels", "median_pixels", "pixels", "metres"])
+def test_each_difference_alone_makes_a_graph_another_one(name):
+    limit = {"pixels": WRONG_PIXELS, "metres": WRONG_METRES}.get(name, MAX_PIXELS)
+    assert Parity(**{name: limit}).is_twin()
+    assert not Parity(**{name: 1.01 * limit}).is_twin()
