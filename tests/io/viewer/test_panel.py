@@ -52,7 +52,10 @@ def test_the_first_people_stand_on_the_floor_of_a_stream(below, away) -> None:
     flat = room.view.project(shown.joints3d_camera[0].astype(float))[:, :2]
     assert ((flat > 0) & (flat < SIZE)).all()
     assert len(where(panel(shown, SIZE, room), person_colour(3))) > 8
-    nobody = poses(body[None], np.full((1, 3), np.nan), [3])
+    unplaced = np.full((1, 3), np.nan)
+    both = poses(np.stack([body, body]), np.concatenate([shown.translation, unplaced]), [3, 4])
+    np.testing.assert_array_equal(first_room(both, SIZE).corners, room.corners)
+    nobody = poses(body[None], unplaced, [3])
     np.testing.assert_array_equal(first_room(nobody, SIZE).corners, camera_room(CAMERA, SIZE).corners)
 
 

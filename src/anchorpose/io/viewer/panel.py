@@ -60,10 +60,11 @@ def first_room(poses: Poses, size: tuple[int, int]) -> Room:
         size: width and height of the panel in pixels.
     """
     joints = poses.joints3d_camera.astype(np.float64)
+    joints = joints[np.isfinite(joints).all(-1).any(-1)]
     lowest = _lowest(joints)
     if not len(lowest):
         return camera_room(poses.camera, size)
-    furthest = float(np.nanmedian(np.nanmax(joints[..., 2], axis=1)))
+    furthest = float(np.median(np.nanmax(joints[..., 2], axis=1)))
     return camera_room(poses.camera, size, max(_REACH / 2, _SPARE * furthest), float(np.median(lowest)))
 
 
