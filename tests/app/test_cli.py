@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import anchorpose
-from anchorpose.app.commands_common import progress
+from anchorpose.app.commands_common import needing, progress
 from anchorpose.app.commands_detect import unique_stems
 from anchorpose.core.poses import Poses
 from anchorpose.io.formats import from_anchorpose
@@ -326,22 +326,34 @@ def python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
-def test_training_without_its_packages_says_what_to_install() -> None:
-    code = """
+@pytest.mark.parametrize(
+    ("extra", "command", "packages"),
+    [("train", ["train", "lcrnet-lite"], ["torch", "torchvision", "timm", "accelerate"]),
+     ("train", ["train", "posebert"], ["torch"]),
+     ("train", ["export", "runs/last"], ["torch", "onnx", "onnxscript"]),
+     ("serve", ["serve"], ["fastapi", "uvicorn", "starlette"]),
+     ("batch", ["batch", ".", "out"], ["ray", "fsspec"])],
+)  # fmt: skip
+def test_a_command_without_its_extra_says_what_to_install(extra: str, command: list[str], packages: list[str]) -> None:
+    code = f"""
 import sys
 class Absent:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("torch", "torchvision", "timm", "accelerate"):
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        if name.split(".")[0] in {packages}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Absent())
 from anchorpose.app.cli import main
 sys.stderr = sys.stdout
-codes = main(["train", "lcrnet-lite"]), main(["export", "runs/last"])
-print(codes)
+print(main({command}), main({[*command[:1], "--help"]}))
 """
     said = python(code)
-    assert said.count("pip install 'anchorpose[train]'") == 2
-    assert said.endswith("(2, 2)\n")
+    assert said.count(f"needs the [{extra}] extra: pip install 'anchorpose[{extra}]'") == 1
+    assert said.endswith("2 0\n")
+
+
+def test_a_module_of_our_own_that_is_missing_is_no_matter_of_extras() -> None:
+    with pytest.raises(ModuleNotFoundError), needing("serve", "the service", ("fastapi",)):
+        raise ModuleNotFoundError("No module named 'anchorpose.x'", name="anchorpose.x")
 
 
 def test_ctrl_c_and_full_disks_are_no_tracebacks() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
 import os
 import pty
@@ -14,7 +12,6 @@ import termios
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -33,8 +30,8 @@ from anchorpose.core.errors import InputError
 from anchorpose.core.poses import Poses
 from anchorpose.io.video.journal import read_header, read_results
 from anchorpose.io.video.source import VideoSource
-
-from ..io.video.clips import damaged, moving, uneven_times, write_clip
+from tests.app import inside
+from tests.io.video.clips import damaged, moving, uneven_times, write_clip
 
 WEIGHTS = Path(anchorpose.__file__).parent / "weights" / "lcrnet-lite.onnx"
 needs_weights = pytest.mark.skipif(not WEIGHTS.exists(), reason="the embedded weights are not there yet")
@@ -69,21 +66,9 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "anchorpose", "track", *map(str, arguments), "--threads", "1"]
 
 
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def run(*arguments: object) -> Done:
-    """The command in this process, which is much faster; those that are killed or watched run outside."""
-    out, errors = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-        code = main(command(*arguments)[3:])
-    return Done(code, out.getvalue(), errors.getvalue())
+def run(*arguments: object) -> inside.Done:
+    """The command in this process; those that are killed or watched run outside."""
+    return inside.run(*command(*arguments)[3:])
 
 
 def pictures(path: Path) -> list[np.ndarray]:

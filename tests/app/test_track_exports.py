@@ -7,41 +7,23 @@ import io
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from anchorpose.app.cli import main
 from anchorpose.app.commands_finish import parse_formats, parse_height, read_camera
 from anchorpose.app.tracks_file import read_track_file
 from anchorpose.core.camera import Camera
 from anchorpose.core.errors import InputError
 from anchorpose.core.skeleton import LCR13
+from tests.app.inside import run
 from tests.app.scene import COUNT, lines, write_run
 from tests.app.test_track import SIZE, red_squares
 from tests.io.video.clips import write_clip
 
 FRAMES = 30
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a command ended."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def run(*arguments: object) -> Done:
-    """The command in this process."""
-    out, errors = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
-        code = main([str(a) for a in arguments])
-    return Done(code, out.getvalue(), errors.getvalue())
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from typing import Annotated, Any
 import tyro
 
 from anchorpose.app.commands_batch import Batch
+from anchorpose.app.commands_common import BAD_INPUT, needing
 from anchorpose.app.commands_data import Data
 from anchorpose.app.commands_detect import Detect
 from anchorpose.app.commands_finish import TrackEdit, TrackFinish
@@ -25,7 +27,6 @@ from anchorpose.app.evaluate.archives3d import H36mP1, H36mP2, H36mP3, Mpi3dhp, 
 from anchorpose.app.evaluate.own import Coco, Lsp, Rendered, Scenes
 from anchorpose.core.errors import InputError
 
-BAD_INPUT = 2
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 _TRAIN_PACKAGES = ("torch", "torchvision", "timm", "accelerate", "safetensors", "sklearn", "onnx", "onnxscript")
@@ -91,12 +92,10 @@ class Train:
         """Exit code."""
         if self.preset.startswith("posebert"):
             return self._posebert()
-        try:
+        with _training():
             from anchorpose.app.estimator import find_model
             from anchorpose.training.commands import train
             from anchorpose.training.fit import FitOptions
-        except ModuleNotFoundError as error:
-            raise _needs_train_extra(error) from error
         options = FitOptions(out=self.out, epochs=self.epochs, minutes=self.minutes, batch_size=self.batch_size,
                              workers=self.workers, seed=self.seed, resume=self.resume)  # fmt: skip
         start = None if self.start is None else find_model(self.start)
@@ -108,11 +107,9 @@ class Train:
                  "--start": self.start, "--val": self.val or None}  # fmt: skip
         if wrong := [name for name, value in given.items() if value is not None]:
             raise InputError(f"found {', '.join(wrong)}, which PoseBERT does not take; leave it out")
-        try:
+        with _training():
             from anchorpose.training.posebert.commands import PoseBertOptions, train_posebert
             from anchorpose.training.posebert.fit import FitOptions
-        except ModuleNotFoundError as error:
-            raise _needs_train_extra(error) from error
         fit = FitOptions(out=self.out, minutes=self.minutes, seed=self.seed, resume=self.resume)
         print(train_posebert(PoseBertOptions(self.preset, self.data, fit)))
         return 0
@@ -129,10 +126,8 @@ class Export:
 
     def run(self) -> int:
         """Exit code."""
-        try:
+        with _training():
             from anchorpose.training.export import export
-        except ModuleNotFoundError as error:
-            raise _needs_train_extra(error) from error
         try:
             worst = export(self.run_folder, self.out)
         except RuntimeError as error:
@@ -204,11 +199,8 @@ def _fail(message: str) -> int:
     return BAD_INPUT
 
 
-def _needs_train_extra(error: ModuleNotFoundError) -> Exception:
-    """What to tell the user; the error itself if it is not about a package of the [train] extra."""
-    if (error.name or "").split(".")[0] not in _TRAIN_PACKAGES:
-        return error
-    return InputError("training needs the [train] extra: pip install 'anchorpose[train]'")
+def _training() -> AbstractContextManager[None]:
+    return needing("train", "training", _TRAIN_PACKAGES)
 
 
 if __name__ == "__main__":

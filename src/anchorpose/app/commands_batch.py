@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from anchorpose.app.commands_common import BAD_INPUT, OK, EstimatorOptions
+from anchorpose.app.commands_common import BAD_INPUT, OK, EstimatorOptions, needing
 from anchorpose.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -55,14 +55,10 @@ class Batch:
 
     def run(self) -> int:
         """Exit code: 2 if an input failed; the others are still done."""
-        try:
+        with needing("batch", "batch", _PACKAGES):
             from anchorpose.app.batch import fleet, job
             from anchorpose.app.batch.storage import Folder
             from anchorpose.app.batch.worker import Work
-        except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] not in _PACKAGES:
-                raise
-            raise InputError("batch needs the [batch] extra: pip install 'anchorpose[batch]'") from error
         self._check()
         work = Work(Folder(self.source), Folder(self.output), self.track, self.stride, self.retry_failed)
         self._check_folders(work)

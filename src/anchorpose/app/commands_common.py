@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -41,6 +42,22 @@ class EstimatorOptions:
         from anchorpose.app.estimator import load
 
         return load(self.model, max_side=self.max_side, min_score=self.min_score, fov=self.fov, threads=self.threads)
+
+
+@contextmanager
+def needing(extra: str, what: str, packages: Sequence[str]) -> Iterator[None]:
+    """Around the imports of a command: InputError where a package of its extra is not installed.
+
+    Args:
+        extra: its name. what: that needs it, to begin a sentence. packages: of the extra, as they are imported; any
+            other missing module is a fault of ours and stays the error it is.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in packages:
+            raise
+        raise InputError(f"{what} needs the [{extra}] extra: pip install 'anchorpose[{extra}]'") from error
 
 
 def progress(items: Sequence[Item], label: str) -> Iterator[Item]:

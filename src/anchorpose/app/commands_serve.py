@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 import anchorpose
-from anchorpose.app.commands_common import OK, EstimatorOptions
+from anchorpose.app.commands_common import OK, EstimatorOptions, needing
 from anchorpose.core.errors import InputError
 from anchorpose.serve.limits import Limits
 
@@ -53,13 +53,9 @@ class Serve:
 
     def run(self) -> int:
         """Exit code."""
-        try:
+        with needing("serve", "the service", _PACKAGES):
             from anchorpose.serve.run import run
             from anchorpose.serve.service import Setup
-        except ModuleNotFoundError as error:
-            if (error.name or "").split(".")[0] not in _PACKAGES:
-                raise
-            raise InputError("the service needs the [serve] extra: pip install 'anchorpose[serve]'") from None
         self.limits.check()
         workers = self._workers()
         access = self._access()

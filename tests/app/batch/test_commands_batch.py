@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -44,15 +42,3 @@ def test_another_job_in_the_output_is_refused(photos: Path, tiny: Path, tmp_path
     (tmp_path / "out" / "settings.json").write_text(json.dumps({"schema": "anchorpose/batch/1", "fov": 70.0}))
     assert main(["batch", str(photos), str(tmp_path / "out"), "--model", str(tiny)]) == 2
     assert "made with fov 70.0, now it is None" in capsys.readouterr().err
-
-
-def test_help_and_a_missing_extra() -> None:
-    """The command line starts without the extra's packages, and says what to install where they are needed."""
-    hide = ("import sys; sys.modules.update(ray=None, fsspec=None)\n"
-            "from anchorpose.app.cli import main\n"
-            "code = main(['batch', '.', 'out'])\n"
-            "print(code, main(['batch', '--help']))")  # fmt: skip
-    done = subprocess.run([sys.executable, "-c", hide], capture_output=True, text=True, timeout=200, check=False)
-    assert done.stdout.splitlines()[-1] == "2 0", done.stderr
-    assert "pip install 'anchorpose[batch]'" in done.stderr
-    assert "--address" in done.stdout
