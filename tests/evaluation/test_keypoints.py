@@ -191,7 +191,9 @@ def test_a_labelled_crowd_is_ignored(tmp_path: Path, rng: np.random.Generator) -
     joints = person(rng)
     data = coco(1, [annotation(1, 1, joints, np.ones(17, bool), True), annotation(2, 1, joints, np.ones(17, bool))])
     # Two of the three people found are that crowd's: neither right nor wrong.
-    assert assert_equal(tmp_path, data, {1: (np.stack([joints] * 3), np.array([0.9, 0.8, 0.7]))}) == pytest.approx([1] * 4)
+    assert assert_equal(tmp_path, data, {1: (np.stack([joints] * 3), np.array([0.9, 0.8, 0.7]))}) == pytest.approx(
+        [1] * 4
+    )
 
 
 @pytest.mark.parametrize("case", ["no detections", "no people", "nothing", "only ignored", "no match", "huge"])

@@ -1,17 +1,19 @@
-"""Checkpoints: safetensors beside a JSON card, written whole or not at all."""
+"""Checkpoints of every training: safetensors beside a JSON card, written whole or not at all."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from anchorpose.core.errors import InputError
 
@@ -46,6 +48,37 @@ def find_checkpoint(run: Path) -> Path | None:
         if (folder / "card.json").exists() and (folder / "ema.safetensors").exists():
             return folder
     return None
+
+
+def last_checkpoint(run: Path) -> Path:
+    """As `find_checkpoint`; InputError where there is none."""
+    if (folder := find_checkpoint(run)) is None:
+        raise InputError(f"found no checkpoint in {run}; give a folder that `anchorpose train --out` wrote")
+    return folder
+
+
+def load_averaged(model: nn.Module, folder: Path, preset: str) -> None:
+    """Fill a network with the averaged weights of a checkpoint; InputError where they do not fit it."""
+    try:
+        model.load_state_dict(read_weights(folder / "ema.safetensors"))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"the checkpoint {folder} does not fit preset {preset} ({reason}); train again") from None
+
+
+def restore(folder: Path, model: nn.Module, averaged: AveragedModel, optimizer: torch.optim.Optimizer) -> None:
+    """Put a training back where `save_checkpoint` found it; its optimizer's state holds the count of averages."""
+    model.load_state_dict(read_weights(folder / "model.safetensors"))
+    averaged.module.load_state_dict(read_weights(folder / "ema.safetensors"))
+    state = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
+    averaged.n_averaged.fill_(state.pop("averaged"))
+    optimizer.load_state_dict(state)
+
+
+def provenance() -> dict[str, str | None]:
+    """What every card tells of the code: the commit where there is a repository, and torch's version."""
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
+    return {"commit": commit.stdout.strip() or None, "torch": torch.__version__}
 
 
 def read_card(folder: Path) -> dict[str, Any]:

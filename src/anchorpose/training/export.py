@@ -22,7 +22,7 @@ from anchorpose.io.letterbox import LARGEST, SMALLEST, STRIDE
 from anchorpose.io.onnx import onnxruntime
 from anchorpose.lcrnet.anchors import AnchorPoses
 from anchorpose.lcrnet.model import DecodedPeople, DecodedProposals, LCRNet
-from anchorpose.training.checkpoint import find_checkpoint, read_card, read_weights
+from anchorpose.training.checkpoint import last_checkpoint, load_averaged, read_card, read_weights
 from anchorpose.training.presets import Preset, find_preset
 from anchorpose.training.release import HALF_SUFFIX, METADATA_KEY, absent_tensors, anchors_to_metadata
 
@@ -66,19 +66,16 @@ def load_model(run: Path) -> tuple[LCRNet, Preset, dict[str, Any]]:
     Raises:
         InputError: there is no checkpoint, or it is damaged.
     """
-    folder = find_checkpoint(run)
-    if folder is None:
-        raise InputError(f"found no checkpoint in {run}; give a folder that `anchorpose train --out` wrote")
+    folder = last_checkpoint(run)
     card = read_card(folder)
     preset = find_preset(str(card.get("preset", {}).get("name")))
     weights = read_weights(folder / "ema.safetensors")
     try:
         anchors = AnchorPoses(weights["anchors3d"].numpy(), weights["anchors2d"].numpy())
-        model = preset.build(anchors)
-        model.load_state_dict(weights)
-    except (KeyError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"the checkpoint {folder} does not fit preset {preset.name} ({reason}); train again") from None
+    except KeyError as error:
+        raise InputError(f"the checkpoint {folder} has no {error}; train again") from None
+    model = preset.build(anchors)
+    load_averaged(model, folder, preset.name)
     return model.eval(), preset, card
 
 

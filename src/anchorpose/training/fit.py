@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import math
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -26,9 +24,10 @@ from anchorpose.datasets.loader import PoseDataset, Target, collate
 from anchorpose.lcrnet.anchors import AnchorPoses
 from anchorpose.lcrnet.model import LCRNet
 from anchorpose.lcrnet.trunks import TrunkFeatures
-from anchorpose.training.checkpoint import find_checkpoint, read_card, read_weights, save_checkpoint
+from anchorpose.training.checkpoint import find_checkpoint, provenance, read_card, restore, save_checkpoint
 from anchorpose.training.data import Data
 from anchorpose.training.presets import Preset
+from anchorpose.training.rates import warmup_cosine
 from anchorpose.training.release import Start
 from anchorpose.training.replay import FeatureReplay
 
@@ -206,8 +205,7 @@ class _Run:
         return losses
 
     def _rate(self) -> float:
-        warm = min(1.0, (self.progress.step + 1) / self.preset.warmup_steps)
-        return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, self.done))))
+        return warmup_cosine(self.progress.step, self.preset.warmup_steps, self.done)
 
     def _advance(self, losses: dict[str, Tensor], started: float) -> dict[str, float]:
         """One step further; returns the step's losses, their means over the processes."""
@@ -262,11 +260,7 @@ def _resume(options: FitOptions, preset: Preset, model: LCRNet, averaged: Averag
     if card.get("preset", {}).get("name") != preset.name:
         raise InputError(f"{folder} is of preset {card.get('preset', {}).get('name')!r}, wanted {preset.name!r}; "
                          "give another --out or --no-resume")  # fmt: skip
-    model.load_state_dict(read_weights(folder / "model.safetensors"))
-    averaged.module.load_state_dict(read_weights(folder / "ema.safetensors"))
-    state = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
-    averaged.n_averaged.fill_(state.pop("averaged"))
-    optimizer.load_state_dict(state)
+    restore(folder, model, averaged, optimizer)
     return Progress(**card["progress"])
 
 
@@ -292,13 +286,11 @@ def _ema(decay: float) -> Any:
 
 
 def _card(preset: Preset, data: Data, start: Start) -> dict[str, Any]:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return {
         "schema": "anchorpose/card/1",
         "preset": json.loads(json.dumps(asdict(preset))),
         "use": "; ".join(dict.fromkeys(filter(None, [start.use, data.use]))),
         "trunk": start.text,
         "data": start.licences | data.licences(),
-        "commit": commit.stdout.strip() or None,
-        "torch": torch.__version__,
+        **provenance(),
     }

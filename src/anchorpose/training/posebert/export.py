@@ -13,12 +13,11 @@ import onnx
 import torch
 from onnx import helper
 
-from anchorpose.core.errors import InputError
 from anchorpose.io.files import atomic_write, write_json
 from anchorpose.io.onnx import onnxruntime
 from anchorpose.motion.posebert.codec import WIDTH
 from anchorpose.motion.posebert.model import INPUTS, METADATA_KEY, OUTPUT
-from anchorpose.training.checkpoint import find_checkpoint, read_card, read_weights
+from anchorpose.training.checkpoint import last_checkpoint, load_averaged, read_card
 from anchorpose.training.export import store_half
 from anchorpose.training.posebert.network import PoseBertNetwork
 from anchorpose.training.posebert.presets import PoseBertPreset, find_posebert
@@ -33,17 +32,11 @@ def load_network(run: Path) -> tuple[PoseBertNetwork, PoseBertPreset, dict[str, 
     Raises:
         InputError: there is no checkpoint, or it is damaged.
     """
-    folder = find_checkpoint(run)
-    if folder is None:
-        raise InputError(f"found no checkpoint in {run}; give a folder that `anchorpose train posebert --out` wrote")
+    folder = last_checkpoint(run)
     card = read_card(folder)
     preset = find_posebert(str(card.get("preset", {}).get("name")))
     network = preset.build()
-    try:
-        network.load_state_dict(read_weights(folder / "ema.safetensors"))
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"the checkpoint {folder} does not fit preset {preset.name} ({reason}); train again") from None
+    load_averaged(network, folder, preset.name)
     return network.eval(), preset, card
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import subprocess
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,12 +15,13 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from anchorpose.core.errors import InputError
-from anchorpose.training.checkpoint import find_checkpoint, read_card, read_weights, save_checkpoint
+from anchorpose.training.checkpoint import find_checkpoint, provenance, read_card, restore, save_checkpoint
 from anchorpose.training.posebert.batches import draw_batch
 from anchorpose.training.posebert.clips import Clips
 from anchorpose.training.posebert.losses import losses
 from anchorpose.training.posebert.noise import DetectorNoise
 from anchorpose.training.posebert.presets import PoseBertPreset
+from anchorpose.training.rates import warmup_cosine
 
 SAVE_EVERY_SECONDS = 300.0
 _SHOW_EVERY = 20
@@ -85,7 +84,7 @@ def fit(preset: PoseBertPreset, clips: Clips, noise: DetectorNoise, options: Fit
     with tqdm(total=100.0, unit="%", disable=None, mininterval=5, bar_format="{l_bar}{bar}{postfix}") as bar:
         while done() < 1:
             began = time.monotonic()
-            rate = _rate(preset, progress.step, done())
+            rate = warmup_cosine(progress.step, preset.warmup_steps, done())
             for group in optimizer.param_groups:
                 group["lr"] = preset.learning_rate * rate
             rng = np.random.default_rng([options.seed, progress.step])
@@ -119,12 +118,6 @@ def _step(
     return total.detach().item()
 
 
-def _rate(preset: PoseBertPreset, step: int, done: float) -> float:
-    """Linear warm-up, then half a cosine."""
-    warm = min(1.0, (step + 1) / preset.warmup_steps)
-    return warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done))))
-
-
 def _resume(
     options: FitOptions, preset: PoseBertPreset, network: nn.Module, averaged: AveragedModel,
     optimizer: torch.optim.Optimizer,
@@ -135,18 +128,13 @@ def _resume(
     card = read_card(folder)
     if card.get("preset") != json.loads(json.dumps(asdict(preset))):
         raise InputError(f"{folder} is of another preset than {preset.name}; give another --out or --no-resume")
-    network.load_state_dict(read_weights(folder / "model.safetensors"))
-    averaged.module.load_state_dict(read_weights(folder / "ema.safetensors"))
-    state = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
-    averaged.n_averaged.fill_(state.pop("averaged"))
-    optimizer.load_state_dict(state)
+    restore(folder, network, averaged, optimizer)
     return Progress(**card["progress"])
 
 
 def _card(preset: PoseBertPreset, clips: Clips, noise: DetectorNoise, seed: int) -> dict[str, Any]:
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
     return {
         "schema": "anchorpose/card/1", "preset": json.loads(json.dumps(asdict(preset))), "seed": seed,
         "clips": len(clips), "frames": len(clips.poses), "noise": json.loads(json.dumps(asdict(noise))),
-        "commit": commit.stdout.strip() or None, "torch": torch.__version__,
+        **provenance(),
     }  # fmt: skip
