@@ -113,16 +113,20 @@ class SecondPass(nn.Module):
         """
         if regions is None:
             regions = region_around(joints2d)
+        return self.judge(self.pool(maps, regions, picture), regions, joints2d, joints3d)
+
+    def judge(self, pooled: list[Tensor], regions: Tensor, joints2d: Tensor, joints3d: Tensor) -> SecondOutput:
+        """What a look says of each person; pooled: of `pool`, the others as for `look`."""
         side = (regions[:, 2:] - regions[:, :2])[:, None]
         before = ((joints2d - regions[:, None, :2]) / side).clamp(-0.5, 1.5)
-        x, low = self._look(maps, before, torch.cat([picture[:, None].to(regions), regions], 1))
+        x, low = self._mixed(pooled, before)
         with torch.autocast(x.device.type, enabled=False):
             heat = self.heat(x.float()).flatten(2).log_softmax(2)
             expected = heat.exp() @ self.cells
             peak = heat.amax(2).exp()
             known = (expected.flatten(1), before.flatten(1), (expected - before).flatten(1), peak, joints3d.flatten(1))
-            pooled = F.adaptive_avg_pool2d(low.float(), 3).flatten(1)
-            y = torch.relu(self.hidden(torch.cat([pooled, *known], 1)))
+            around = F.adaptive_avg_pool2d(low.float(), 3).flatten(1)
+            y = torch.relu(self.hidden(torch.cat([around, *known], 1)))
             y = self.correct(torch.relu(self.hidden2(y)))
             move, scale, deep, see, quality = y.split((2 * JOINTS, JOINTS, 3 * JOINTS, JOINTS, 1), 1)
             return SecondOutput(
@@ -135,13 +139,16 @@ class SecondPass(nn.Module):
         """The trunk's maps as this pass pools them; once a picture, however many people and passes."""
         return [project(m) for project, m in zip(self.project, maps, strict=True)]
 
-    def _look(self, maps: list[Tensor], before: Tensor, rois: Tensor) -> tuple[Tensor, Tensor]:
-        """Maps (s, width, GRID, GRID) for the heat maps and (s, 2 width, GRID / 2, GRID / 2)."""
-        rois = rois.float()
+    def pool(self, maps: list[Tensor], regions: Tensor, picture: Tensor) -> list[Tensor]:
+        """Any maps of the strides -> each region's part of them: (s, c, GRID, GRID) of two, half the side of others."""
+        rois = torch.cat([picture[:, None].to(regions), regions], 1).float()
         # A cell of the grid spans a few of stride 4, and about one of the others.
         sizes, samples = (GRID, GRID, *(GRID // 2 for _ in maps[2:])), (2, *(1 for _ in maps[1:]))
-        pooled = [roi_align(m.float(), rois, size, 1 / s, sampling_ratio=n, aligned=True)
-                  for m, s, size, n in zip(maps, self.strides, sizes, samples, strict=True)]  # fmt: skip
+        return [roi_align(m.float(), rois, size, 1 / s, sampling_ratio=n, aligned=True)
+                for m, s, size, n in zip(maps, self.strides, sizes, samples, strict=True)]  # fmt: skip
+
+    def _mixed(self, pooled: list[Tensor], before: Tensor) -> tuple[Tensor, Tensor]:
+        """Maps (s, width, GRID, GRID) for the heat maps and (s, 2 width, GRID / 2, GRID / 2)."""
         gaussians = torch.exp(-((before[:, :, None] - self.cells) ** 2).sum(3) / (2 * _GAUSSIAN**2))
         x = self.high(self.enter(torch.cat([*pooled[:2], gaussians.unflatten(2, (GRID, GRID))], 1)))
         low = self.low(self.mix(torch.cat([self.down(x), *pooled[2:]], 1)))
