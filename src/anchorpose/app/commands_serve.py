@@ -59,7 +59,9 @@ class Serve:
         self.limits.check()
         workers = self._workers()
         access = self._access()
-        alone, together = self.estimator.load(), replace(self.estimator, threads=1).load()
+        alone = self.estimator.load()
+        # One worker is always alone; several share the cores.
+        together = alone if workers == 1 else replace(self.estimator, threads=1).load()
         info: dict[str, str | int | float] = {
             "name": alone.model.metadata.preset, "max_side": alone.max_side, "skeleton": alone.model.metadata.skeleton,
             "workers": workers}  # fmt: skip

@@ -14,21 +14,12 @@
   const state = { frame: 0, time: 0, playing: false, speed: 1, trails: true, panel: true, before: 0, asked: false };
   let look = {}, drawn = [];
 
-  function sizeOf(canvas) {
-    const box = canvas.getBoundingClientRect(), ratio = window.devicePixelRatio || 1;
-    const wide = Math.max(1, Math.round(box.width * ratio)), high = Math.max(1, Math.round(box.height * ratio));
-    if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
-    const ink = canvas.getContext("2d");
-    ink.setTransform(ratio, 0, 0, ratio, 0, 0);
-    return [ink, box.width, box.height];
-  }
-
   function draw() {
-    const [ink, width, height] = sizeOf($("scene"));
+    const [ink, width, height] = sized($("scene"));
     view.size(width, height);
     drawn = drawScene(ink, view, clip, state.frame, bounds, look, state.trails);
     if (state.panel && !film) {
-      const [flat, wide, high] = sizeOf($("picture"));
+      const [flat, wide, high] = sized($("picture"));
       drawPicture(flat, wide, high, clip, state.frame, look);
     }
     $("slider").value = state.frame;

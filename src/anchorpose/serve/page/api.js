@@ -28,7 +28,7 @@ export class Api {
       response = await fetch(path, { ...options, headers, cache: "no-store" });
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new ApiError(LOST, "lost");
+      throw lost();
     }
     if (!response.ok) throw refusal(response.status, await response.text().catch(() => ""));
     return response;
@@ -44,7 +44,7 @@ export class Api {
       return await response[kind]();
     } catch (error) {
       if (error.name === "AbortError") throw error;
-      throw new ApiError(LOST, "lost");
+      throw lost();
     }
   }
 
@@ -60,7 +60,7 @@ export class Api {
         if (request.status < 300) done(JSON.parse(request.responseText));
         else failed(refusal(request.status, request.responseText));
       };
-      request.onerror = () => failed(new ApiError(LOST, "lost"));
+      request.onerror = () => failed(lost());
       request.onabort = () => failed(new DOMException("cancelled", "AbortError"));
       signal.addEventListener("abort", () => request.abort());
       request.send(form);
@@ -81,6 +81,11 @@ export class Api {
     if (!this.token) return path;
     return URL.createObjectURL(await this.read(await this.ask(path, { signal }), "blob"));
   }
+}
+
+// No answer came.
+export function lost() {
+  return new ApiError(LOST, "lost");
 }
 
 function refusal(status, text) {

@@ -1,6 +1,6 @@
 // What can be chosen: the options of a request, and the examples.
 
-import { ApiError } from "./api.js";
+import { ApiError, lost } from "./api.js";
 
 const $ = (id) => document.getElementById(id);
 
@@ -43,7 +43,7 @@ export async function addExamples(open, failed) {
         const bytes = await (await fetch(picture.src)).blob();
         open(new File([bytes], example.file, { type: "image/jpeg" }), example);
       } catch {
-        failed(new ApiError("The server does not answer; see whether anchorpose serve still runs, then try again.", "lost"));
+        failed(lost());
       }
     });
     return made;

@@ -1,7 +1,7 @@
 // The picture with the people drawn in, and beside it the people in 3D.
 
 import { View, drawBodies, drawScene, drawTag, measure } from "./scene.js";
-import { attachOrbit, nearest, showTip } from "./orbit.js";
+import { attachOrbit, nearest, showTip, sized } from "./orbit.js";
 
 const MOST_MARGIN = 0.4; // of the longer side, for joints outside of the picture
 const ON_PICTURE = { rim: "#1c2026", paper: "#1c2026", hidden: 0.95 };
@@ -175,16 +175,6 @@ export class Stage {
     this.look = Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
     this.redraw();
   }
-}
-
-// Sharp on every screen, drawn on in CSS pixels.
-function sized(canvas) {
-  const box = canvas.getBoundingClientRect(), ratio = window.devicePixelRatio || 1;
-  const wide = Math.max(1, Math.round(box.width * ratio)), high = Math.max(1, Math.round(box.height * ratio));
-  if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
-  const ink = canvas.getContext("2d");
-  ink.setTransform(ratio, 0, 0, ratio, 0, 0);
-  return [ink, box.width, box.height];
 }
 
 // Pixels to add at the left, top, right and bottom, as the overlay of the service does.

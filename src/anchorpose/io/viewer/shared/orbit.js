@@ -1,4 +1,4 @@
-// What mouse, pen and fingers do on a canvas that shows a scene: turn, shift, zoom, and name joints.
+// A canvas that shows a scene: its ink, and what mouse, pen and fingers do on it: turn, shift, zoom, and name joints.
 
 const REACH = 18;
 
@@ -56,6 +56,16 @@ export function attachOrbit(canvas, view, on) {
     view.zoom(Math.exp(Math.max(-50, Math.min(50, event.deltaY)) * 0.004));
     on.redraw();
   }, { passive: false });
+}
+
+// Sharp on every screen, drawn on in CSS pixels: the ink, and the width and height to draw on.
+export function sized(canvas) {
+  const box = canvas.getBoundingClientRect(), ratio = window.devicePixelRatio || 1;
+  const wide = Math.max(1, Math.round(box.width * ratio)), high = Math.max(1, Math.round(box.height * ratio));
+  if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
+  const ink = canvas.getContext("2d");
+  ink.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return [ink, box.width, box.height];
 }
 
 // The drawn joint at a place, or null.
