@@ -108,9 +108,9 @@ class Train:
         if wrong := [name for name, value in given.items() if value is not None]:
             raise InputError(f"found {', '.join(wrong)}, which PoseBERT does not take; leave it out")
         with _training():
+            from anchorpose.training.loop import LoopOptions
             from anchorpose.training.posebert.commands import PoseBertOptions, train_posebert
-            from anchorpose.training.posebert.fit import FitOptions
-        fit = FitOptions(out=self.out, minutes=self.minutes, seed=self.seed, resume=self.resume)
+        fit = LoopOptions(out=self.out, minutes=self.minutes, seed=self.seed, resume=self.resume)
         print(train_posebert(PoseBertOptions(self.preset, self.data, fit)))
         return 0
 

@@ -15,10 +15,11 @@ from anchorpose.evaluation.video3d import acceleration_error  # noqa: E402
 from anchorpose.motion.posebert.codec import decode  # noqa: E402
 from anchorpose.motion.posebert.model import PoseBert  # noqa: E402
 from anchorpose.training.checkpoint import read_weights  # noqa: E402
+from anchorpose.training.loop import LoopOptions  # noqa: E402
 from anchorpose.training.posebert.batches import make_batch  # noqa: E402
 from anchorpose.training.posebert.clips import Clips, draw_windows  # noqa: E402
 from anchorpose.training.posebert.export import export, load_network  # noqa: E402
-from anchorpose.training.posebert.fit import FitOptions, fit  # noqa: E402
+from anchorpose.training.posebert.fit import fit  # noqa: E402
 from anchorpose.training.posebert.losses import losses  # noqa: E402
 from anchorpose.training.posebert.network import joints_of  # noqa: E402
 from anchorpose.training.posebert.presets import PRESETS, Masking  # noqa: E402
@@ -70,40 +71,37 @@ def test_frames_outside_their_clip_cost_nothing():
 
 
 def test_a_run_that_was_stopped_goes_on_as_if_it_had_not(tmp_path):
-    whole = fit(TINY, CLIPS, NOISE, FitOptions(tmp_path / "whole", steps=8))
+    whole = fit(TINY, CLIPS, NOISE, LoopOptions(tmp_path / "whole", steps=8))
     # the rate falls with the share of all steps, so a run is stopped by an error in the middle, not by fewer steps
-    calls = {"n": 0}
+    import anchorpose.training.loop as module
 
     class Stop(Exception):
         pass
 
-    import anchorpose.training.posebert.fit as module
+    original, interval = module._Loop.step, module.SAVE_EVERY_SECONDS
 
-    original, interval = module._step, module.SAVE_EVERY_SECONDS
-
-    def stopping(*arguments):
-        calls["n"] += 1
-        if calls["n"] == 6:
+    def stopping(loop):
+        if loop.progress.step == 5:
             raise Stop
-        return original(*arguments)
+        original(loop)
 
-    module._step, module.SAVE_EVERY_SECONDS = stopping, 0.0
+    module._Loop.step, module.SAVE_EVERY_SECONDS = stopping, 0.0
     try:
         with pytest.raises(Stop):
-            fit(TINY, CLIPS, NOISE, FitOptions(tmp_path / "parts", steps=8))
+            fit(TINY, CLIPS, NOISE, LoopOptions(tmp_path / "parts", steps=8))
     finally:
-        module._step, module.SAVE_EVERY_SECONDS = original, interval
+        module._Loop.step, module.SAVE_EVERY_SECONDS = original, interval
     assert json.loads((tmp_path / "parts/last/card.json").read_text())["progress"]["step"] == 5
-    parts = fit(TINY, CLIPS, NOISE, FitOptions(tmp_path / "parts", steps=8))
+    parts = fit(TINY, CLIPS, NOISE, LoopOptions(tmp_path / "parts", steps=8))
     for name in ("model", "ema"):
         one, other = read_weights(whole / f"{name}.safetensors"), read_weights(parts / f"{name}.safetensors")
         assert all(torch.equal(one[k], other[k]) for k in one)
     with pytest.raises(InputError, match="another preset"):
-        fit(replace(TINY, dim=32), CLIPS, NOISE, FitOptions(tmp_path / "parts", steps=8))
+        fit(replace(TINY, dim=32), CLIPS, NOISE, LoopOptions(tmp_path / "parts", steps=8))
 
 
 def test_the_seed_decides(tmp_path):
-    runs = [fit(TINY, CLIPS, NOISE, FitOptions(tmp_path / str(i), steps=2, seed=s)) for i, s in enumerate((3, 3, 4))]
+    runs = [fit(TINY, CLIPS, NOISE, LoopOptions(tmp_path / str(i), steps=2, seed=s)) for i, s in enumerate((3, 3, 4))]
     first, same, other = (read_weights(r / "model.safetensors") for r in runs)
     assert all(torch.equal(first[k], same[k]) for k in first)
     assert not all(torch.equal(first[k], other[k]) for k in first)

@@ -10,9 +10,10 @@ import torch
 
 from anchorpose.core.errors import InputError
 from anchorpose.synthesis.mocap.asf_amc import CMU_FRAME_TIME
+from anchorpose.training.loop import LoopOptions
 from anchorpose.training.posebert.clips import read_clips
 from anchorpose.training.posebert.export import export, load_network
-from anchorpose.training.posebert.fit import FitOptions, fit
+from anchorpose.training.posebert.fit import fit
 from anchorpose.training.posebert.lcrnet_lite import LCRNET_LITE
 from anchorpose.training.posebert.presets import find_posebert
 
@@ -29,7 +30,7 @@ class PoseBertOptions:
 
     preset: str
     data: tuple[str, ...]
-    fit: FitOptions
+    fit: LoopOptions
     split: Literal["train", "test", "all"] = "train"
     amc_rate: float = 1 / CMU_FRAME_TIME
     threads: int = 1
