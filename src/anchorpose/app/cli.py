@@ -85,6 +85,9 @@ class Train:
     """Go on from released weights of the same preset, to adapt them to own data; such as lcrnet-lite."""
     val: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE.json=DIR"), tyro.conf.UseAppendAction] = ()
     """Annotated photographs to measure the result on; the figures go into the card."""
+    second_pass: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Train the second pass of --start alone, on what the rest, as it is, sees of each person once: many times as many
+    people in the same time. They take 190 kB each in the output folder."""
     resume: bool = True
     """Go on from the last checkpoint in the output folder, if there is one."""
 
@@ -92,6 +95,8 @@ class Train:
         """Exit code."""
         if self.preset.startswith("posebert"):
             return self._posebert()
+        if self.second_pass:
+            return self._second_pass()
         with _training():
             from anchorpose.app.estimator import find_model
             from anchorpose.training.commands import train
@@ -102,11 +107,26 @@ class Train:
         print(train(self.preset, self.data, options, self.trunk_weights, self.val, start))
         return 0
 
+    def _refuse(self, whose: str, *more: tuple[str, object]) -> None:
+        """InputError for options that only the training of a whole network takes."""
+        given = {"--epochs": self.epochs, "--batch-size": self.batch_size, "--trunk-weights": self.trunk_weights}
+        if wrong := [name for name, value in (*given.items(), *more) if value]:
+            raise InputError(f"found {', '.join(wrong)}, which {whose} does not take; leave it out")
+
+    def _second_pass(self) -> int:
+        self._refuse("the training of the second pass")
+        if self.start is None:
+            raise InputError("found no --start, wanted the weights whose second pass is trained; such as lcrnet-lite")
+        with _training():
+            from anchorpose.app.estimator import find_model
+            from anchorpose.training.commands import train_second
+            from anchorpose.training.loop import LoopOptions
+        options = LoopOptions(out=self.out, minutes=self.minutes, seed=self.seed, resume=self.resume)
+        print(train_second(self.preset, self.data, options, find_model(self.start), self.workers, self.val))
+        return 0
+
     def _posebert(self) -> int:
-        given = {"--epochs": self.epochs, "--batch-size": self.batch_size, "--trunk-weights": self.trunk_weights,
-                 "--start": self.start, "--val": self.val or None}  # fmt: skip
-        if wrong := [name for name, value in given.items() if value is not None]:
-            raise InputError(f"found {', '.join(wrong)}, which PoseBERT does not take; leave it out")
+        self._refuse("PoseBERT", ("--start", self.start), ("--val", self.val), ("--second-pass", self.second_pass))
         with _training():
             from anchorpose.training.loop import LoopOptions
             from anchorpose.training.posebert.commands import PoseBertOptions, train_posebert

@@ -116,7 +116,7 @@ class LCRNet(nn.Module):
         if self.second is not None:
             chosen = second_targets(output, regions, targets, self.anchors2d, self.anchors3d, generator)
             around = jittered_regions(chosen.joints2d, generator)
-            looked = self.second(self._maps(features), chosen.joints2d, chosen.joints3d, chosen.picture, around)
+            looked = self.second(self.maps(features), chosen.joints2d, chosen.joints3d, chosen.picture, around)
             found |= second_losses(looked, chosen, self.smooth_l1_beta)
         return {"objectness": rpn["loss_objectness"], "rpn_box": rpn["loss_rpn_box_reg"], **found}
 
@@ -142,7 +142,7 @@ class LCRNet(nn.Module):
         assert self.second is not None
         poses = proposals.joints2d, proposals.joints3d
         seeds, joints2d, joints3d = people_of(proposals.scores, *poses, size, self.people)
-        maps, picture = self.second.look_at(self._maps(features)), torch.zeros_like(seeds)
+        maps, picture = self.second.look_at(self.maps(features)), torch.zeros_like(seeds)
         found = self.second.look(maps, joints2d, joints3d, picture)
         for _ in range(self.passes - 1):
             found = self.second.look(maps, found.pixels, found.joints3d, picture)
@@ -151,7 +151,8 @@ class LCRNet(nn.Module):
                              found.log_scale.exp() * side, found.quality.sigmoid())  # fmt: skip
 
     @staticmethod
-    def _maps(features: TrunkFeatures) -> list[Tensor]:
+    def maps(features: TrunkFeatures) -> list[Tensor]:
+        """The trunk's maps that the second pass looks at: stride 4 and the pyramid's."""
         assert features.fine is not None, "this trunk has no map at stride 4 for a second pass"
         return [features.fine, *features.levels]
 

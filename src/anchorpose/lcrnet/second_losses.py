@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -35,20 +35,25 @@ class SecondTarget(NamedTuple):
     area: Tensor  # (s,) square pixels
 
 
+Choice = Callable[[Tensor, RegionTarget, torch.Generator], Tensor]
+"""Logits (r, 2K + 1) of one picture's regions, the regions and a generator -> the rows that are looked at again."""
+
+
 @torch.no_grad()
 def second_targets(
     output: RegionOutput, regions: list[RegionTarget], targets: Sequence[PictureTarget], anchors2d: Tensor,
-    anchors3d: Tensor, generator: torch.Generator,
+    anchors3d: Tensor, generator: torch.Generator, choose: Choice | None = None,
 ) -> SecondTarget:  # fmt: skip
     """Poses that the first pass takes for the likeliest in some regions of each picture.
 
     Args:
         output: of all regions, in the order of `regions`. regions, targets: one entry a picture.
         anchors2d: (2K, 13, 2) box coordinates. anchors3d: (K, 13, 3) metres. generator: of the choice.
+        choose: in which regions; `some_people` unless given.
     """
     parts, first = [], 0
     for number, (region, target) in enumerate(zip(regions, targets, strict=True)):
-        rows = _choose(output.logits[first : first + len(region.labels)], region, generator)
+        rows = (choose or some_people)(output.logits[first : first + len(region.labels)], region, generator)
         label = output.logits[first + rows, :-1].argmax(1)
         box = region.boxes[rows]
         size = (box[:, 2:] - box[:, :2])[:, None]
@@ -60,7 +65,7 @@ def second_targets(
     return SecondTarget(*(torch.cat(column) for column in zip(*parts, strict=True)))
 
 
-def _choose(logits: Tensor, region: RegionTarget, generator: torch.Generator) -> Tensor:
+def some_people(logits: Tensor, region: RegionTarget, generator: torch.Generator) -> Tensor:
     """Rows of one picture's regions: some on people, and the background that looks most like a person."""
     positive = torch.nonzero(region.person >= 0).flatten()
     order = torch.randperm(len(positive), generator=generator)[:PEOPLE].to(positive.device)

@@ -17,8 +17,11 @@ from anchorpose.training.checkpoint import find_checkpoint
 from anchorpose.training.data import read_data
 from anchorpose.training.export import load_model
 from anchorpose.training.fit import FitOptions, fit
+from anchorpose.training.loop import LoopOptions
 from anchorpose.training.presets import find_preset
 from anchorpose.training.release import Release, Start
+from anchorpose.training.second.collect import CollectOptions, collect
+from anchorpose.training.second.fit import fit_second
 from anchorpose.training.trunk_weights import load_trunk
 from anchorpose.training.validate import validate
 
@@ -53,6 +56,40 @@ def train(
     dataset = PoseDataset(samples, anchors, replace(preset.augmentation), options.seed, read.fresh)
     folder = fit(preset, model, read, anchors, dataset, options, begin)
     if pairs and PartialState().is_main_process:
+        measure(options.out, pairs)
+    return folder
+
+
+def train_second(
+    preset_name: str, data: Sequence[str], options: LoopOptions, start: Path, workers: int = 1, val: Sequence[str] = (),
+) -> Path:  # fmt: skip
+    """Train the second pass of released weights alone, and measure the result.
+
+    Each picture is looked at once (the people go to `options.out/people`, 190 kB each), after which a step costs what
+    the second pass alone costs.
+
+    Args:
+        preset_name: of a network with a second pass. data, val: as for `train`. options: of the run.
+        start: the released ONNX file. workers: processes that decode and augment.
+
+    Returns:
+        the last checkpoint's folder.
+
+    Raises:
+        InputError: anything given is missing or does not fit.
+    """
+    preset = find_preset(preset_name)
+    if not preset.second_width:
+        raise InputError(f"found preset {preset.name}, which has no second pass; take lcrnet-lite")
+    pairs = [_pair(text) for text in val]
+    read, release = read_data(data), Release(start)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    model = preset.build(release.anchors)
+    begin = release.fill(model)
+    dataset = PoseDataset(read.samples(), release.anchors, replace(preset.augmentation), options.seed, read.fresh)
+    people = collect(model, dataset, CollectOptions(options.out / "people", workers, options.seed))
+    folder = fit_second(preset, model, people, read, begin, options)
+    if pairs:
         measure(options.out, pairs)
     return folder
 

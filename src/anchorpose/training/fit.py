@@ -114,7 +114,7 @@ def fit(
     averaged = AveragedModel(model, multi_avg_fn=_ema(preset.ema))
     progress = _resume(options, preset, model, averaged, optimizer) if options.resume else Progress()
     wrapped, optimizer = accelerator.prepare(TrainingModel(model), optimizer)
-    card = _card(preset, data, start) | {"processes": accelerator.num_processes}
+    card = card_of(preset, data, start) | {"processes": accelerator.num_processes}
     run = _Run(preset, options, accelerator, wrapped, model, averaged, optimizer, progress, card)
     run.train(dataset)
     return options.out / "last"
@@ -285,7 +285,8 @@ def _ema(decay: float) -> Any:
     return average
 
 
-def _card(preset: Preset, data: Data, start: Start) -> dict[str, Any]:
+def card_of(preset: Preset, data: Data, start: Start) -> dict[str, Any]:
+    """What a card says before a training begins: preset, data, licences, code."""
     return {
         "schema": "anchorpose/card/1",
         "preset": json.loads(json.dumps(asdict(preset))),

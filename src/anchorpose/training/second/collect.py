@@ -1,0 +1,102 @@
+"""The people of a data set as the second pass pools them, collected part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+from tqdm import tqdm
+
+from anchorpose.datasets.loader import PoseDataset, Target, collate
+from anchorpose.lcrnet.model import JITTERED, LCRNet
+from anchorpose.lcrnet.second_losses import jittered_regions, second_targets
+from anchorpose.lcrnet.second_pass import SecondPass
+from anchorpose.lcrnet.targets import RegionTarget, sample_regions
+from anchorpose.training.second.pooled import Pooled, PooledPeople, write_part
+
+_PART = 1000
+"""Pictures of a part: what a kill costs at most."""
+_BATCH = 8
+_TWICE, _MOST, _STRANGERS = 2, 5, 0.35
+"""Looks at one person, looks at people of a picture, and how many pictures in one give a stranger."""
+
+
+@dataclass(frozen=True)
+class CollectOptions:
+    """Args: folder for the parts; workers that decode and augment; seed of everything random."""
+
+    folder: Path
+    workers: int = 1
+    seed: int = 0
+
+
+def collect(model: LCRNet, dataset: PoseDataset, options: CollectOptions) -> PooledPeople:
+    """Look at every picture once; parts that an earlier run wrote are taken as they are.
+
+    Args:
+        model: with a second pass; it stays as it is. dataset: augmented pictures.
+
+    Raises:
+        InputError: a picture cannot be read, or nobody in them has joints.
+    """
+    model.eval()
+    order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(options.seed)).tolist()
+    parts = []
+    for number, first in enumerate(tqdm(range(0, len(order), _PART), unit="part", disable=None)):
+        folder = options.folder / f"{number:04d}"
+        if not folder.exists():
+            generator = torch.Generator().manual_seed(options.seed + 7919 * (number + 1))
+            loader = DataLoader(dataset, _BATCH, sampler=order[first : first + _PART], num_workers=options.workers,
+                                collate_fn=collate, prefetch_factor=3 if options.workers else None)  # fmt: skip
+            write_part(folder, _looks(model, loader, generator))
+        if (folder / "people.npz").exists():
+            parts.append(folder)
+    return PooledPeople(parts)
+
+
+def _looks(model: LCRNet, loader: DataLoader[tuple[Tensor, Target]], generator: torch.Generator) -> Iterator[Pooled]:
+    for images, targets in loader:
+        with torch.inference_mode():
+            found = look(model, images, targets, generator)
+        if len(found.regions):
+            yield found
+
+
+def look(model: LCRNet, images: Tensor, targets: list[Target], generator: torch.Generator) -> Pooled:
+    """What the second pass would be trained on in one batch of pictures (b, 3, h, w), pooled but not yet judged."""
+    assert model.second is not None
+    size = (images.shape[-2], images.shape[-1])
+    features = model.features(images)
+    levels = model.pyramid(features.levels)
+    proposals = [model.localization.propose([x[i : i + 1] for x in levels], size) for i in range(len(targets))]
+    count, share = len(model.anchors3d), model.positive_share
+    regions = [sample_regions(p.float(), t, count, share, model.regions, JITTERED, generator)
+               for p, t in zip(proposals, targets, strict=True)]  # fmt: skip
+    output = model.head(levels, features.dense, [r.boxes for r in regions], size)
+    chosen = second_targets(output, regions, targets, model.anchors2d, model.anchors3d, generator, each_person)
+    around = jittered_regions(chosen.joints2d, generator)
+    maps = standardised(model.second, model.maps(features))
+    pooled = model.second.pool([torch.cat([m, torch.ones_like(m[:, :1])], 1) for m in maps], around, chosen.picture)
+    return Pooled([p[:, :-1] for p in pooled], [p[:, -1:] for p in pooled], around, chosen)
+
+
+def each_person(logits: Tensor, region: RegionTarget, generator: torch.Generator) -> Tensor:
+    """Rows of one picture's regions: a few on each person, and at times the likeliest background."""
+    on = torch.nonzero(region.person >= 0).flatten()
+    on = on[torch.randperm(len(on), generator=generator)]
+    people = region.person[on]
+    before = (people[:, None] == people).tril(-1).sum(1)
+    rows = on[before < _TWICE][:_MOST]
+    background = torch.nonzero(region.person < 0).flatten()
+    if len(background) and torch.rand((), generator=generator) < _STRANGERS:
+        rows = torch.cat([rows, background[logits[background, -1].argmin()][None]])
+    return rows
+
+
+def standardised(second: SecondPass, maps: list[Tensor]) -> list[Tensor]:
+    """The trunk's maps by the statistics that the second pass keeps of them."""
+    return [project[0](m) for project, m in zip(second.project, maps, strict=True)]  # type: ignore[index]

@@ -1,0 +1,86 @@
+"""The training of the second pass on people who were collected."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from anchorpose.lcrnet.model import LCRNet
+from anchorpose.lcrnet.second_losses import second_losses
+from anchorpose.lcrnet.second_pass import SecondOutput, SecondPass
+from anchorpose.training.data import Data
+from anchorpose.training.fit import card_of
+from anchorpose.training.loop import LoopOptions, Task, run
+from anchorpose.training.presets import Preset
+from anchorpose.training.release import Start
+from anchorpose.training.second.pooled import Pooled, PooledPeople
+
+
+@dataclass(frozen=True)
+class SecondStage:
+    """How the second pass is trained alone.
+
+    Args:
+        batch_size: people a step. steps: where no minutes are given. before_noise: standard deviation by which the
+            first pass' joints are moved, shares of the region's side. The others are the optimiser's.
+    """
+
+    batch_size: int = 64
+    steps: int = 8000
+    learning_rate: float = 5e-4
+    weight_decay: float = 0.05
+    warmup_steps: int = 100
+    ema: float = 0.999
+    clip: float = 5.0
+    before_noise: float = 0.01
+
+
+def fit_second(
+    preset: Preset, model: LCRNet, people: PooledPeople, data: Data, start: Start, options: LoopOptions,
+    stage: SecondStage | None = None,
+) -> Path:  # fmt: skip
+    """Train the second pass of a network whose other parts stay as they are.
+
+    Args:
+        preset, data, start: for the card. model: with a second pass. people: of `collect`, by the same network.
+        options: of the run. stage: how; the numbers of `SecondStage` unless given.
+
+    Returns:
+        the last checkpoint's folder, of the whole network. Raises as `loop.run`.
+    """
+    stage = stage or SecondStage()
+    second = model.second
+    assert second is not None
+    model.requires_grad_(False).eval()
+    second.requires_grad_(True)
+
+    def loss(rng: np.random.Generator) -> Tensor:
+        rows = rng.choice(len(people), min(stage.batch_size, len(people)), replace=False)
+        batch = people.take(rows)
+        side = (batch.regions[:, 2:] - batch.regions[:, :2])[:, None]
+        noise = stage.before_noise * torch.from_numpy(rng.standard_normal((len(rows), 13, 2)).astype(np.float32))
+        moved = batch.target._replace(joints2d=batch.target.joints2d + noise * side)
+        with torch.autocast("cpu", torch.bfloat16):
+            output = judge(second, batch._replace(target=moved))
+        named = second_losses(output, moved, preset.smooth_l1_beta)
+        return sum((preset.loss_weights.get(n, 1.0) * v for n, v in named.items()), torch.zeros(()))
+
+    card = card_of(preset, data, start) | {"second_stage": asdict(stage) | {"people": len(people)}}
+    return run(Task(model, loss, card, stage.steps, stage.learning_rate, stage.weight_decay, stage.warmup_steps,
+                    stage.ema, stage.clip), options)  # fmt: skip
+
+
+def judge(second: SecondPass, batch: Pooled) -> SecondOutput:
+    """What the second pass says of collected people; as if it had pooled them itself."""
+    maps = []
+    for project, values, inside in zip(second.project, batch.maps, batch.inside, strict=True):
+        convolution = project[1]  # type: ignore[index]
+        # A 1x1 convolution and pooling change places; its bias counts only inside of the picture.
+        maps.append(F.conv2d(values, convolution.weight) + convolution.bias[:, None, None] * inside)
+    found = second.judge(maps, batch.regions, batch.target.joints2d, batch.target.joints3d)
+    return SecondOutput(*(values.float() for values in found))
