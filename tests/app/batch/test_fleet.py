@@ -24,6 +24,7 @@ psutil = pytest.importorskip("psutil")
 from ray.cluster_utils import Cluster  # noqa: E402
 
 from anchorpose.app.batch.job import pending, settle  # noqa: E402
+from anchorpose.app.batch.shards import cut, find_inputs  # noqa: E402
 from anchorpose.app.batch.storage import Folder  # noqa: E402
 from anchorpose.app.batch.worker import ShardWorker, Work  # noqa: E402
 from anchorpose.app.estimator import load  # noqa: E402
@@ -166,6 +167,50 @@ def test_a_killed_command_goes_on_where_it_was(cluster: Cluster, inputs: Path, t
     one = alone(inputs, tmp_path / "one", tiny)
     for name in ("joints", "inputs"):
         assert table(out, name) == table(one, name), name
+
+
+class Killer(threading.Thread):
+    """Kills the job's actors once in each of the first three attempts at the shard `key`."""
+
+    def __init__(self, out: Path, key: str, command: int) -> None:
+        super().__init__(daemon=True)
+        self.out, self.key, self.command, self.killed, self.over = out, key, command, set[int](), threading.Event()
+
+    def run(self) -> None:
+        while not self.over.wait(0.005):
+            attempt = at_work(self.out).get(self.key, 0)
+            if attempt in {1, 2, 3} - self.killed:
+                self.killed.add(attempt)
+                for process in psutil.Process(self.command).children(recursive=True):
+                    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                        if "ray::MapWorker" in " ".join(process.cmdline()):
+                            process.kill()
+
+
+def test_an_input_that_kills_its_workers_stops_no_job(tiny: Path, tmp_path: Path) -> None:
+    source, out = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    for i in range(6):
+        assert cv2.imwrite(str(source / f"{i}.png"), picture(10 + 2 * i, 20 + i))
+    walking(source / "heavy.mp4", 900)
+    shards = cut(find_inputs(Folder(str(source))), 4)
+    [key] = [shard.key for shard in shards if shard.inputs[0].video]
+    process = start(source, out, tiny, "--actors", "1")
+    killer = Killer(out, key, process.pid)
+    killer.start()
+    try:
+        _, stderr = process.communicate(timeout=500)
+    finally:
+        process.kill()
+        killer.over.set()
+    assert process.returncode == 2, stderr
+    assert "1 of 7 inputs failed" in stderr
+    assert killer.killed == {1, 2, 3}
+    [row] = table(out, "failed")
+    assert (row["input"], row["kind"], row["attempts"]) == ("heavy.mp4", "video", 4)
+    assert "the worker died 2 times at this input" in row["reason"]
+    assert sorted(r["input"] for r in table(out, "inputs")) == [f"{i}.png" for i in range(6)]
+    assert {r["input"] for r in table(out, "joints")} == {f"{i}.png" for i in range(6)}
 
 
 def test_the_same_command_without_a_cluster(inputs: Path, tiny: Path, tmp_path: Path) -> None:
