@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ import pytest
 from scipy.io import savemat
 
 import anchorpose
-from anchorpose.app.cli import main
 from anchorpose.core.poses import Poses
 from anchorpose.core.skeleton import COCO17, LCR13, LSP14, MPII16, POSETRACK17
 from anchorpose.datasets import h36m
@@ -29,42 +27,12 @@ from anchorpose.evaluation.protocols3d import evaluate_3dhp, evaluate_3dpw, eval
 from anchorpose.io.files import write_json
 from anchorpose.io.formats import to_anchorpose
 from anchorpose.io.video.journal import Journal
+from tests.app.evaluate.calling import Call, assert_refused, figures
 from tests.app.test_cli import red_square, write
 from tests.datasets import test_crowdpose, test_mpi_inf_3dhp, test_mpii, test_mupots, test_posetrack, test_threedpw
 from tests.datasets.test_truth3d import perfect
 from tests.evaluation import test_rendered
 from tests.evaluation.fakes import poses
-
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(capsys: pytest.CaptureFixture[str]) -> Call:
-    """Runs a command in this process: exit code, standard output, standard error."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        code = main([str(argument) for argument in arguments])
-        return code, *capsys.readouterr()
-
-    return run
-
-
-def figures(done: tuple[int, str, str]) -> dict[str, Any]:
-    """The table of `--json -`."""
-    assert done[0] == 0, done[2]
-    table = json.loads(done[1])
-    assert isinstance(table, dict)
-    return table
-
-
-def assert_refused(done: tuple[int, str, str], *words: str) -> None:
-    code, out, err = done
-    assert (code, out) == (2, ""), done
-    assert err.startswith("anchorpose: error: ")
-    assert err.count("\n") == 1
-    for word in words:
-        assert word in err
-
 
 # --- predictions from a file
 

@@ -1,0 +1,1 @@
+from .calling import call  # noqa: F401
