@@ -12,7 +12,6 @@ import pytest
 from ..app.graphs import write_graph
 from ..app.test_track import red_squares
 from ..io.video.clips import write_clip
-
 from .browsing import browser, visit  # noqa: F401
 
 if TYPE_CHECKING:
