@@ -1,7 +1,7 @@
 """Identities over time on rendered sequences with exact truth: `Tracker` beside plain IoU tracking, and its speed.
 
-Both are given the same people: (a) what our detector finds, (b) the truth with what detectors do to it (jitter, 10 %
-missing, false people). Frames with several people who cross, leave and come
+Both are given the same people: (a) what our detector finds, and of those the surer ones, (b) the truth with what detectors
+do to it (jitter, 10 % missing, false people). Frames with several people who cross, leave and come
 back are made by `anchorpose.synthesis.sequences`.
 """
 
@@ -36,6 +36,7 @@ from anchorpose.synthesis.sequences import SequenceFrame, read_sequence, render_
 
 FEWEST_SEEN = 3  # joints; people of whom less is seen are neither wanted nor wrong
 AWAY = 2.0  # seconds, what the tracker promises
+SURE = 0.5  # `anchorpose track --min-score`
 SEED = 11
 
 Follow = Callable[[Sequence[SequenceFrame], Sequence[Poses]], list[Poses]]
@@ -55,8 +56,10 @@ def main() -> None:
                          args.count, seed=5, split="test")  # fmt: skip
     sequences = [list(read_sequence(args.sequences / f"{i:03d}")) for i in range(args.count)]
     estimator = anchorpose.load(threads=1)
+    detected = [[estimator(f.image, f.poses.camera) for f in frames] for frames in sequences]
     found = {
-        "detector": [[estimator(f.image, f.poses.camera) for f in frames] for frames in sequences],
+        "detector": detected,
+        f"detector, score {SURE:g}": [[p[p.scores >= SURE] for p in people] for people in detected],
         "truth + noise": [noisy(frames, np.random.default_rng([SEED, i])) for i, frames in enumerate(sequences)],
     }
     trackers: dict[str, Follow] = {

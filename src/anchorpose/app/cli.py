@@ -86,8 +86,8 @@ class Train:
     val: Annotated[tuple[str, ...], tyro.conf.arg(metavar="FILE.json=DIR"), tyro.conf.UseAppendAction] = ()
     """Annotated photographs to measure the result on; the figures go into the card."""
     second_pass: tyro.conf.FlagCreatePairsOff[bool] = False
-    """Train the second pass of --start alone, on what the rest, as it is, sees of each person once: many times as many
-    people in the same time. They take 190 kB each in the output folder."""
+    """Train the second pass of --start alone, on what the rest, as it is, sees of each person once in each of --epochs
+    (1): many times as many people in the same time. They take 190 kB each in the output folder."""
     resume: bool = True
     """Go on from the last checkpoint in the output folder, if there is one."""
 
@@ -109,7 +109,7 @@ class Train:
 
     def _refuse(self, whose: str, *more: tuple[str, object]) -> None:
         """InputError for options that only the training of a whole network takes."""
-        given = {"--epochs": self.epochs, "--batch-size": self.batch_size, "--trunk-weights": self.trunk_weights}
+        given = {"--batch-size": self.batch_size, "--trunk-weights": self.trunk_weights}
         if wrong := [name for name, value in (*given.items(), *more) if value]:
             raise InputError(f"found {', '.join(wrong)}, which {whose} does not take; leave it out")
 
@@ -121,12 +121,15 @@ class Train:
             from anchorpose.app.estimator import find_model
             from anchorpose.training.commands import train_second
             from anchorpose.training.loop import LoopOptions
+            from anchorpose.training.second.collect import CollectOptions
         options = LoopOptions(out=self.out, minutes=self.minutes, seed=self.seed, resume=self.resume)
-        print(train_second(self.preset, self.data, options, find_model(self.start), self.workers, self.val))
+        collecting = CollectOptions(self.out / "people", max(1, round(self.epochs or 1)), self.workers, self.seed)
+        print(train_second(self.preset, self.data, options, find_model(self.start), collecting, self.val))
         return 0
 
     def _posebert(self) -> int:
-        self._refuse("PoseBERT", ("--start", self.start), ("--val", self.val), ("--second-pass", self.second_pass))
+        self._refuse("PoseBERT", ("--epochs", self.epochs), ("--start", self.start), ("--val", self.val),
+                     ("--second-pass", self.second_pass))  # fmt: skip
         with _training():
             from anchorpose.training.loop import LoopOptions
             from anchorpose.training.posebert.commands import PoseBertOptions, train_posebert

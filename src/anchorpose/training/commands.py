@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -61,16 +62,17 @@ def train(
 
 
 def train_second(
-    preset_name: str, data: Sequence[str], options: LoopOptions, start: Path, workers: int = 1, val: Sequence[str] = (),
+    preset_name: str, data: Sequence[str], options: LoopOptions, start: Path, collecting: CollectOptions,
+    val: Sequence[str] = (),
 ) -> Path:  # fmt: skip
     """Train the second pass of released weights alone, and measure the result.
 
-    Each picture is looked at once (the people go to `options.out/people`, 190 kB each), after which a step costs what
+    Each view of a picture is looked at once (its people take 190 kB each), after which a step costs what
     the second pass alone costs.
 
     Args:
         preset_name: of a network with a second pass. data, val: as for `train`. options: of the run.
-        start: the released ONNX file. workers: processes that decode and augment.
+        start: the released ONNX file. collecting: how and where people are collected.
 
     Returns:
         the last checkpoint's folder.
@@ -87,7 +89,8 @@ def train_second(
     model = preset.build(release.anchors)
     begin = release.fill(model)
     dataset = PoseDataset(read.samples(), release.anchors, replace(preset.augmentation), options.seed, read.fresh)
-    people = collect(model, dataset, CollectOptions(options.out / "people", workers, options.seed))
+    about = hashlib.sha256(start.read_bytes()).hexdigest()[:16]
+    people = collect(model, dataset, replace(collecting, about=f"weights {about}, {', '.join(read.licences())}"))
     folder = fit_second(preset, model, people, read, begin, options)
     if pairs:
         measure(options.out, pairs)

@@ -38,7 +38,8 @@ def test_released_weights_go_on_and_export(coco_folder, tmp_path):
 
 @pytest.mark.parametrize(
     ("more", "said"),
-    [([], "found no --start"), (["--start", "lcrnet-lite", "--epochs", "3"], "found --epochs, which the training of"),
+    [([], "found no --start"),
+     (["--start", "lcrnet-lite", "--batch-size", "3"], "found --batch-size, which the training of"),
      (["--start", "lcrnet-lite", "--trunk-weights", "x"], "found --trunk-weights, which the training of")],
 )  # fmt: skip
 def test_what_it_does_not_take(more, said, capsys):

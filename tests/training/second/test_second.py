@@ -116,8 +116,24 @@ def test_the_second_pass_learns_and_the_rest_stays(drawn, tmp_path):
     # A second call finds the people and the checkpoint, and has nothing left to do.
     again = collect(model, replace_samples(dataset), CollectOptions(tmp_path / "people", workers=0))
     assert len(again) == len(people)
+    with pytest.raises(InputError, match="has people of other weights, data or seed"):
+        collect(model, dataset, CollectOptions(tmp_path / "people", workers=0, about="others"))
     fit_second(preset, model, again, data, Start("random"), LoopOptions(tmp_path / "run"), stage)
     assert read_card(folder)["progress"]["step"] == 60
+
+
+def test_each_view_shows_the_people_anew(drawn, tmp_path):
+    _, model, _, dataset = drawn
+    dataset.options = replace(dataset.options, scale=(0.8, 1.2), rotation=20.0)
+    one = collect(model, dataset, CollectOptions(tmp_path / "people", views=1, workers=0))
+    both = collect(model, dataset, CollectOptions(tmp_path / "people", views=2, workers=0))
+    assert sorted(p.name for p in (tmp_path / "people").iterdir()) == ["00-0000", "01-0000", "about.json"]
+    assert len(both) > len(one) >= 8
+    first, second = both.take(np.arange(len(one))), both.take(np.arange(len(one), len(both)))
+    kept = one.take(np.arange(len(one)))
+    torch.testing.assert_close(first.regions, kept.regions)
+    places = {tuple(row) for row in second.target.true2d[:, 4].tolist()}
+    assert not places & {tuple(row) for row in kept.target.true2d[:, 4].tolist()}
 
 
 def replace_samples(dataset):

@@ -11,7 +11,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from anchorpose.core.errors import InputError
 from anchorpose.datasets.loader import PoseDataset, Target, collate
+from anchorpose.io.files import read_json, write_json
 from anchorpose.lcrnet.model import JITTERED, LCRNet
 from anchorpose.lcrnet.second_losses import jittered_regions, second_targets
 from anchorpose.lcrnet.second_pass import SecondPass
@@ -27,28 +29,39 @@ _TWICE, _MOST, _STRANGERS = 2, 5, 0.35
 
 @dataclass(frozen=True)
 class CollectOptions:
-    """Args: folder for the parts; workers that decode and augment; seed of everything random."""
+    """How people are collected.
+
+    Args:
+        folder: for the parts. views: of each picture, each augmented anew; the second pass learns a single one by heart
+            after some four passes. workers: processes that decode and augment. seed: of everything random.
+        about: what else the people depend on; people of another network or other data are refused.
+    """
 
     folder: Path
+    views: int = 1
     workers: int = 1
     seed: int = 0
+    about: str = ""
 
 
 def collect(model: LCRNet, dataset: PoseDataset, options: CollectOptions) -> PooledPeople:
-    """Look at every picture once; parts that an earlier run wrote are taken as they are.
+    """Look at every view of every picture once; parts that an earlier run wrote are taken as they are.
 
     Args:
         model: with a second pass; it stays as it is. dataset: augmented pictures.
 
     Raises:
-        InputError: a picture cannot be read, or nobody in them has joints.
+        InputError: a picture cannot be read, nobody in them has joints, or the folder has people of something else.
     """
     model.eval()
+    _check_same(options.folder / "about.json", {"seed": options.seed, "pictures": len(dataset), "about": options.about})
     order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(options.seed)).tolist()
     parts = []
-    for number, first in enumerate(tqdm(range(0, len(order), _PART), unit="part", disable=None)):
-        folder = options.folder / f"{number:04d}"
+    starts = [(view, first) for view in range(options.views) for first in range(0, len(order), _PART)]
+    for number, (view, first) in enumerate(tqdm(starts, unit="part", disable=None)):
+        folder = options.folder / f"{view:02d}-{first // _PART:04d}"
         if not folder.exists():
+            dataset.epoch = view
             generator = torch.Generator().manual_seed(options.seed + 7919 * (number + 1))
             loader = DataLoader(dataset, _BATCH, sampler=order[first : first + _PART], num_workers=options.workers,
                                 collate_fn=collate, prefetch_factor=3 if options.workers else None)  # fmt: skip
@@ -56,6 +69,15 @@ def collect(model: LCRNet, dataset: PoseDataset, options: CollectOptions) -> Poo
         if (folder / "people.npz").exists():
             parts.append(folder)
     return PooledPeople(parts)
+
+
+def _check_same(path: Path, about: dict[str, int | str]) -> None:
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, about)
+    elif (found := read_json(path, f"remove {path.parent}")) != about:
+        raise InputError(f"{path.parent} has people of other weights, data or seed ({found}, wanted {about}); give "
+                         "another --out, or remove it")  # fmt: skip
 
 
 def _looks(model: LCRNet, loader: DataLoader[tuple[Tensor, Target]], generator: torch.Generator) -> Iterator[Pooled]:

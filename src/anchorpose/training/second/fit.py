@@ -31,7 +31,7 @@ class SecondStage:
     """
 
     batch_size: int = 64
-    steps: int = 8000
+    steps: int = 3000
     learning_rate: float = 5e-4
     weight_decay: float = 0.05
     warmup_steps: int = 100
