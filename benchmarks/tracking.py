@@ -1,8 +1,8 @@
 """Identities over time on rendered sequences with exact truth: `Tracker` beside plain IoU tracking, and its speed.
 
-Both are given the same people: (a) what our detector finds, and of those the surer ones, (b) the truth with what detectors
-do to it (jitter, 10 % missing, false people). Frames with several people who cross, leave and come
-back are made by `anchorpose.synthesis.sequences`.
+All are given the same people: (a) what our detector finds, and of those the surer ones, (b) the truth with what
+detectors do to it (jitter, 10 % missing, false people). Frames with several people who cross, leave and come back are
+made by `anchorpose.synthesis.sequences`.
 """
 
 from __future__ import annotations
