@@ -110,20 +110,23 @@ class Train:
     def _refuse(self, whose: str, *more: tuple[str, object]) -> None:
         """InputError for options that only the training of a whole network takes."""
         given = {"--batch-size": self.batch_size, "--trunk-weights": self.trunk_weights}
-        if wrong := [name for name, value in (*given.items(), *more) if value]:
+        if wrong := [name for name, value in (*given.items(), *more) if not (value in (None, ()) or value is False)]:
             raise InputError(f"found {', '.join(wrong)}, which {whose} does not take; leave it out")
 
     def _second_pass(self) -> int:
         self._refuse("the training of the second pass")
         if self.start is None:
             raise InputError("found no --start, wanted the weights whose second pass is trained; such as lcrnet-lite")
+        views = 1.0 if self.epochs is None else self.epochs
+        if views < 1 or views != round(views):
+            raise InputError(f"found --epochs {views:g}, wanted a whole number of views of each photograph, 1 or more")
         with _training():
             from anchorpose.app.estimator import find_model
             from anchorpose.training.commands import train_second
             from anchorpose.training.loop import LoopOptions
             from anchorpose.training.second.collect import CollectOptions
         options = LoopOptions(out=self.out, minutes=self.minutes, seed=self.seed, resume=self.resume)
-        collecting = CollectOptions(self.out / "people", max(1, round(self.epochs or 1)), self.workers, self.seed)
+        collecting = CollectOptions(self.out / "people", round(views), self.workers, self.seed)
         print(train_second(self.preset, self.data, options, find_model(self.start), collecting, self.val))
         return 0
 

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from anchorpose.core.errors import InputError
+
+T = TypeVar("T")
 
 
 def save_checkpoint(
@@ -73,6 +75,17 @@ def restore(folder: Path, model: nn.Module, averaged: AveragedModel, optimizer: 
     state = torch.load(folder / "optimizer.pt", map_location="cpu", weights_only=True)
     averaged.n_averaged.fill_(state.pop("averaged"))
     optimizer.load_state_dict(state)
+
+
+def progress_of(folder: Path, card: dict[str, Any], kind: type[T]) -> T:
+    """Where the run of a checkpoint was, as its kind of training counts; InputError for one of another kind."""
+    found = dict(card.get("progress", {}))
+    try:
+        return kind(**found)
+    except TypeError:
+        raise InputError(f"found a checkpoint of another kind of training in {folder} (its progress has "
+                         f"{', '.join(found) or 'nothing'}), wanted one of this kind; give another --out or "
+                         "--no-resume") from None  # fmt: skip
 
 
 def provenance() -> dict[str, str | None]:

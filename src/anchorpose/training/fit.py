@@ -24,7 +24,7 @@ from anchorpose.datasets.loader import PoseDataset, Target, collate
 from anchorpose.lcrnet.anchors import AnchorPoses
 from anchorpose.lcrnet.model import LCRNet
 from anchorpose.lcrnet.trunks import TrunkFeatures
-from anchorpose.training.checkpoint import find_checkpoint, provenance, read_card, restore, save_checkpoint
+from anchorpose.training.checkpoint import find_checkpoint, progress_of, provenance, read_card, restore, save_checkpoint
 from anchorpose.training.data import Data
 from anchorpose.training.presets import Preset
 from anchorpose.training.rates import warmup_cosine
@@ -260,8 +260,9 @@ def _resume(options: FitOptions, preset: Preset, model: LCRNet, averaged: Averag
     if card.get("preset", {}).get("name") != preset.name:
         raise InputError(f"{folder} is of preset {card.get('preset', {}).get('name')!r}, wanted {preset.name!r}; "
                          "give another --out or --no-resume")  # fmt: skip
+    progress = progress_of(folder, card, Progress)
     restore(folder, model, averaged, optimizer)
-    return Progress(**card["progress"])
+    return progress
 
 
 def _groups(model: LCRNet, preset: Preset, released: frozenset[str]) -> list[dict[str, Any]]:

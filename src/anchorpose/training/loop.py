@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from anchorpose.core.errors import InputError
-from anchorpose.training.checkpoint import find_checkpoint, read_card, restore, save_checkpoint
+from anchorpose.training.checkpoint import find_checkpoint, progress_of, read_card, restore, save_checkpoint
 from anchorpose.training.rates import warmup_cosine
 
 SAVE_EVERY_SECONDS = 300.0
@@ -107,8 +107,8 @@ class _Loop:
             if card.get("preset") != task.card["preset"]:
                 name = task.card["preset"]["name"]
                 raise InputError(f"{folder} is of another preset than {name}; give another --out or --no-resume")
+            self.progress = progress_of(folder, card, Progress)
             restore(folder, task.network, self.averaged, self.optimizer)
-            self.progress = Progress(**card["progress"])
 
     @property
     def done(self) -> float:

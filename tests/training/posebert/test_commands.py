@@ -47,6 +47,7 @@ def test_motion_capture_in_a_graph_out(motions, tmp_path, capsys):
         (["posebert-huge", "--data", "x"], "found no preset 'posebert-huge'"),
         (["posebert-thin", "--data", "nowhere.bvh"], "nowhere.bvh"),
         (["posebert-thin", "--data", "x", "--epochs", "2"], "found --epochs, which PoseBERT does not take"),
+        (["posebert-thin", "--data", "x", "--epochs", "0"], "found --epochs, which PoseBERT does not take"),
         (["posebert-thin", "--data", "x", "--second-pass"], "found --second-pass, which PoseBERT does not take"),
     ],
 )

@@ -40,6 +40,9 @@ def test_released_weights_go_on_and_export(coco_folder, tmp_path):
     ("more", "said"),
     [([], "found no --start"),
      (["--start", "lcrnet-lite", "--batch-size", "3"], "found --batch-size, which the training of"),
+     (["--start", "lcrnet-lite", "--batch-size", "0"], "found --batch-size, which the training of"),
+     (["--start", "lcrnet-lite", "--epochs", "1.5"], "found --epochs 1.5, wanted a whole number"),
+     (["--start", "lcrnet-lite", "--epochs", "0"], "found --epochs 0, wanted a whole number"),
      (["--start", "lcrnet-lite", "--trunk-weights", "x"], "found --trunk-weights, which the training of")],
 )  # fmt: skip
 def test_what_it_does_not_take(more, said, capsys):

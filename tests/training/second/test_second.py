@@ -11,7 +11,8 @@ pytest.importorskip("accelerate")
 from anchorpose.core.errors import InputError  # noqa: E402
 from anchorpose.datasets.loader import collate  # noqa: E402
 from anchorpose.lcrnet.targets import RegionTarget  # noqa: E402
-from anchorpose.training.checkpoint import read_card, read_weights  # noqa: E402
+from anchorpose.training.checkpoint import read_card, read_weights, save_checkpoint  # noqa: E402
+from anchorpose.training.fit import FitOptions, card_of, fit  # noqa: E402
 from anchorpose.training.loop import LoopOptions  # noqa: E402
 from anchorpose.training.release import Start  # noqa: E402
 from anchorpose.training.second.collect import CollectOptions, collect, each_person, look  # noqa: E402
@@ -120,6 +121,23 @@ def test_the_second_pass_learns_and_the_rest_stays(drawn, tmp_path):
         collect(model, dataset, CollectOptions(tmp_path / "people", workers=0, about="others"))
     fit_second(preset, model, again, data, Start("random"), LoopOptions(tmp_path / "run"), stage)
     assert read_card(folder)["progress"]["step"] == 60
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_checkpoint_of_the_other_training_is_refused(drawn, tmp_path, whole):
+    preset, model, data, dataset = drawn
+    other = {"step": 3, "seconds": 1.0} | ({"loss": 1.0} if whole else {"epoch": 0, "batch": 3, "losses": {}})
+    card = card_of(preset, data, Start("random")) | {"progress": other}
+    save_checkpoint(tmp_path / "run" / "last", model.state_dict(), model.state_dict(), {}, card)
+    people = collect(model, dataset, CollectOptions(tmp_path / "people", workers=0))
+    refused = pytest.raises(InputError, match="a checkpoint of another kind of training")
+    start = Start("random")
+    if whole:
+        with refused:
+            fit(preset, model, data, dataset.anchors, dataset, FitOptions(tmp_path / "run"), start)
+    else:
+        with refused:
+            fit_second(preset, model, people, data, start, LoopOptions(tmp_path / "run"))
 
 
 def test_each_view_shows_the_people_anew(drawn, tmp_path):
