@@ -17,6 +17,7 @@ from anchorpose.datasets.agora import read_agora
 from anchorpose.datasets.convert_archives import ARCHIVE_FORMATS
 from anchorpose.datasets.posetrack import read_posetrack
 from anchorpose.datasets.threedpw import read_3dpw
+from tests.app.evaluate.calling import assert_refused
 from tests.datasets import test_agora, test_posetrack, test_threedpw
 from tests.datasets.conftest import coco_folder  # noqa: F401
 from tests.datasets.test_convert_archives import pictures
@@ -34,15 +35,6 @@ def call(capsys: pytest.CaptureFixture[str]) -> Call:
         return code, *capsys.readouterr()
 
     return run
-
-
-def assert_refused(done: tuple[int, str, str], *words: str) -> None:
-    code, out, err = done
-    assert (code, out) == (2, ""), done
-    assert err.startswith("anchorpose: error: ")
-    assert err.count("\n") == 1
-    for word in words:
-        assert word in err, err
 
 
 @pytest.mark.parametrize("kind", ARCHIVE_FORMATS)

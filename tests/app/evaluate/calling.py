@@ -38,4 +38,4 @@ def assert_refused(done: tuple[int, str, str], *words: str) -> None:
     assert err.startswith("anchorpose: error: ")
     assert err.count("\n") == 1
     for word in words:
-        assert word in err
+        assert word in err, err
