@@ -57,13 +57,17 @@ def here(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_snippets_run(page: str, here: Path) -> None:
-    run([s for s in RUN if s.page == page and "slow" not in s.marks], here)
+    snippets = [s for s in RUN if s.page == page and "slow" not in s.marks]
+    assert snippets
+    run(snippets, here)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", SLOW_PAGES)
 def test_slow_snippets_run(page: str, here: Path) -> None:
-    run([s for s in RUN if s.page == page], here)
+    snippets = [s for s in RUN if s.page == page]
+    assert any("slow" in s.marks for s in snippets)
+    run(snippets, here)
 
 
 @pytest.mark.parametrize("snippet", NOT_RUN, ids=lambda s: f"{s}, {s.marks['not run']}")
@@ -81,7 +85,9 @@ def test_what_is_not_run_is_parsed(snippet: Snippet, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("snippet", SHORTENED, ids=str)
 def test_what_is_shortened_is_right_at_full_length(snippet: Snippet, monkeypatch: pytest.MonkeyPatch) -> None:
-    for words in commands(snippet.source):
+    shown = list(commands(snippet.source))
+    assert shown
+    for words in shown:
         check_command(words, snippet, monkeypatch)
 
 
