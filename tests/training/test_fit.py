@@ -48,7 +48,7 @@ def drawn(coco_folder):  # noqa: F811
 def run(drawn, out, **options):
     data, anchors, dataset = drawn
     torch.manual_seed(0)
-    chosen = FitOptions(out, workers=0, mixed_precision="no", **options)
+    chosen = FitOptions(out, workers=0, **{"mixed_precision": "no"} | options)
     return fit(TINY, TINY.build(anchors), data, anchors, dataset, chosen, Start("random"))
 
 
@@ -96,6 +96,12 @@ def test_a_run_writes_everything_and_goes_on_where_it_stopped(drawn, tmp_path):
     assert read_card(folder)["progress"]["step"] == 10
     assert any(not torch.equal(before[k], v) for k, v in read_weights(folder / "model.safetensors").items())
     assert (tmp_path / "run" / "tensorboard").is_dir()
+
+
+def test_runs_of_one_process_may_differ_in_precision(drawn, tmp_path):
+    for precision in ("bf16", "no"):
+        folder = run(drawn, tmp_path / precision, epochs=1, mixed_precision=precision)
+        assert read_card(folder)["progress"]["step"] == 2
 
 
 def test_damaged_or_foreign_checkpoints_are_named(drawn, tmp_path):

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.utils import broadcast, set_seed
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
@@ -107,6 +108,7 @@ def fit(
         InputError: the checkpoint to resume from is damaged or of another preset, or there are fewer photographs than
             one step takes.
     """
+    AcceleratorState._reset_state()  # an earlier run of this process may have had another precision
     accelerator = Accelerator(mixed_precision=options.mixed_precision)
     set_seed(options.seed, device_specific=True)  # each process draws its own dropout and regions
     groups = _groups(model, preset, start.released)
