@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from anchorpose.core.errors import InputError
-from anchorpose.motion.flow import SmallFrame, propagate
+from anchorpose.motion.flow import SmallFrame, median_step, propagate
 
 
 def ground(seed=0):
@@ -38,6 +38,28 @@ def test_hidden_joints_move_with_the_visible_ones_and_nobody_visible_is_nan():
     np.testing.assert_allclose(result[0, 5], [66, 120], atol=0.7)
     assert np.isnan(result[0, 6]).all()
     assert np.isnan(result[1]).all()
+
+
+def test_the_median_step_is_numpys_and_needs_both_numbers():
+    steps = np.random.default_rng(4).normal(size=(6, 12, 2))
+    steps[1, 3] = steps[2, :11] = steps[3] = np.nan
+    with pytest.warns(RuntimeWarning, match="All-NaN"):
+        expected = np.nanmedian(steps, axis=1)
+    np.testing.assert_allclose(median_step(steps), expected)
+    steps[4, 5, 0] = np.nan  # half a step is none
+    np.testing.assert_allclose(median_step(steps)[4], np.median(np.delete(steps[4], 5, axis=0), axis=0))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (7, 900), (16, 640), (481, 643), (3000, 20)])
+def test_any_picture_is_reduced_to_where_its_pixels_are(shape):
+    row, column = np.mgrid[: shape[0], : shape[1]]
+    for value, axis in ((column, 0), (row, 1)):
+        small = SmallFrame.of(np.repeat((255 * value / max(shape))[..., None], 3, 2).astype(np.uint8), 160)
+        assert min(small.grey.shape) >= 16
+        if min(shape) < 16:
+            continue
+        centre = (np.arange(small.grey.shape[1 - axis]) + 0.5) / small.scale[axis] - 0.5
+        np.testing.assert_allclose(small.grey.mean(axis=axis), 255 * centre / max(shape), atol=1)
 
 
 def test_pictures_of_two_sizes_say_nothing():

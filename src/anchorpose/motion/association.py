@@ -80,9 +80,10 @@ def similarity(tracks: Candidates, people: Candidates, skeleton: Skeleton, weigh
         colour: (m, n) likeness of the colours, NaN where unknown.
     """
     gap = tracks.gap[:, None]
-    points = keypoint_similarity(tracks.joints2d, people.joints2d, tracks.gap, skeleton)
-    if tracks.flowed is not None:
-        points = np.fmax(points, keypoint_similarity(tracks.flowed, people.joints2d, tracks.gap, skeleton))
+    # Both guesses at once: for a few people the calls cost more than the numbers.
+    guesses = [tracks.joints2d] if tracks.flowed is None else [tracks.joints2d, tracks.flowed]
+    points = keypoint_similarity(np.concatenate(guesses), people.joints2d, np.tile(tracks.gap, len(guesses)), skeleton)
+    points = np.fmax.reduce(points.reshape(len(guesses), len(gap), -1))
     terms = np.stack([points, place_similarity(tracks.translation, people.translation, gap),
                       pose_similarity(tracks.joints3d, people.joints3d, gap), colour])  # fmt: skip
     importance = np.array([weights.keypoints, weights.place, weights.pose, weights.colour])[:, None, None]

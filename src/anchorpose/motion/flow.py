@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from anchorpose.core.errors import InputError
 
 Floats = NDArray[np.floating]
+_NARROWEST = 16
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,17 @@ class SmallFrame:
 
     @classmethod
     def of(cls, image: NDArray[np.uint8], longer_side: int) -> SmallFrame:
-        """Reduce a (h, w, 3) uint8 BGR picture to at most `longer_side` pixels; smaller ones keep their size."""
+        """Reduce a (h, w, 3) uint8 BGR picture to at most `longer_side` pixels; smaller ones keep their size.
+
+        By a whole factor, which is many times faster; the last rows and columns that fill no pixel are left out.
+        Narrow pictures stay larger: the flow needs 16 pixels.
+        """
         height, width = image.shape[:2]
-        factor = min(1.0, longer_side / max(height, width))
-        size = max(16, round(width * factor)), max(16, round(height * factor))
-        grey = cv2.cvtColor(cv2.resize(image, size, interpolation=cv2.INTER_AREA), cv2.COLOR_BGR2GRAY)
-        return cls(np.asarray(grey, np.uint8), (size[0] / width, size[1] / height))
+        factor = max(1, min(-(-max(height, width) // longer_side), min(height, width) // _NARROWEST))
+        used = image[: height // factor * factor, : width // factor * factor]
+        size = max(_NARROWEST, width // factor), max(_NARROWEST, height // factor)
+        grey = cv2.resize(cv2.cvtColor(used, cv2.COLOR_BGR2GRAY), size, interpolation=cv2.INTER_AREA)
+        return cls(np.asarray(grey, np.uint8), (size[0] / used.shape[1], size[1] / used.shape[0]))
 
     def to_dict(self) -> dict[str, Any]:
         """The picture as PNG in base64, for JSON."""
@@ -75,6 +81,16 @@ def propagate(before: SmallFrame, now: SmallFrame, joints2d: Floats, visible: ND
     result = np.full(joints2d.shape, np.nan)
     seen = used.any(1)
     if seen.any():
-        whole = np.nanmedian(own[seen], axis=1, keepdims=True)
+        whole = median_step(own[seen])[:, None]
         result[seen] = joints2d[seen] + np.where(np.isnan(own[seen]), whole, own[seen])
     return result
+
+
+def median_step(steps: Floats) -> NDArray[np.float64]:
+    """(n, J, 2) -> (n, 2) medians over the joints that have both numbers; NaN where none has.
+
+    As numpy's nanmedian, which takes ten times as long for a few people.
+    """
+    ordered = np.sort(np.where(np.isfinite(steps).all(-1, keepdims=True), steps, np.nan), axis=1)  # NaN comes last
+    row, count = np.arange(len(steps)), np.isfinite(ordered[..., 0]).sum(1)
+    return np.asarray((ordered[row, (count - 1) // 2] + ordered[row, count // 2]) / 2, np.float64)

@@ -14,7 +14,7 @@ from anchorpose.core.errors import InputError
 from anchorpose.core.poses import JointState, Poses
 from anchorpose.motion.appearance import SIZE, histograms, likeness
 from anchorpose.motion.association import Candidates, Weights, assign, similarity
-from anchorpose.motion.flow import SmallFrame, propagate
+from anchorpose.motion.flow import SmallFrame, median_step, propagate
 
 Array = NDArray[np.float64]
 SCHEMA = "anchorpose/tracker/1"
@@ -41,7 +41,7 @@ class TrackerOptions:
     min_hits: int = 3
     doubt: float = 0.4
     trusted: int = 15
-    flow_side: int = 256
+    flow_side: int = 160
     crowded: float = 0.3
     damping: float = 0.6
     weights: Weights = field(default_factory=Weights)
@@ -189,43 +189,49 @@ class Tracker:
         overlap = boxes.iou(poses.boxes, poses.boxes) * (1 - np.eye(len(poses)))
         learn = np.where((overlap.max(axis=1, initial=0.0) < self.options.crowded)[:, None], colours, np.nan)
         ids = np.zeros(len(poses), np.int64)
-        kept = list(self._tracks)
-        for row, column in zip(rows, columns, strict=True):
-            kept[row] = _continued(kept[row], _new(0, poses, column, learn[column], time))
-            ids[column] = kept[row].id
-        new = np.setdiff1d(np.arange(len(poses)), columns)
+        found = np.zeros(len(poses), bool)
+        found[columns] = True
         # the numbers do not depend on the order of the people
-        keys = (*poses.boxes[new].T[::-1], -poses.scores[new])
-        for column in new[np.lexsort(keys)]:
-            kept.append(_new(self._next, poses, column, learn[column], time))
-            ids[column] = self._next
-            self._next += 1
-        self._tracks = kept
+        new = np.flatnonzero(~found)
+        new = new[np.lexsort((*poses.boxes[new].T[::-1], -poses.scores[new]))]
+        ids[columns] = [self._tracks[row].id for row in rows]
+        ids[new] = np.arange(self._next, self._next + len(new))
+        self._next += len(new)
+        seen = _begun(poses, ids, learn, time)
+        for row, track in zip(rows, _continued([self._tracks[i] for i in rows], [seen[i] for i in columns]),
+                              strict=True):  # fmt: skip
+            self._tracks[row] = track
+        self._tracks = [*self._tracks, *(seen[i] for i in new)]
         return ids
 
 
-def _new(number: int, poses: Poses, person: int, colours: Array, time: float) -> Track:
-    visible = poses.joint_states[person] == JointState.VISIBLE
-    return Track(number, 1, time, poses.joints2d[person].astype(np.float64), poses.joints3d[person].astype(np.float64),
-                 poses.translation[person].astype(np.float64), visible, np.zeros(2), np.zeros(3), colours)  # fmt: skip
+def _begun(poses: Poses, ids: NDArray[np.int64], colours: Array, time: float) -> list[Track]:
+    """A track of one frame for each person."""
+    visible = poses.joint_states == JointState.VISIBLE
+    arrays = (a.astype(np.float64) for a in (poses.joints2d, poses.joints3d, poses.translation))
+    return [Track(int(number), 1, time, *columns, np.zeros(2), np.zeros(3), own)
+            for number, *columns, own in zip(ids, *arrays, visible, colours, strict=True)]  # fmt: skip
 
 
-def _continued(old: Track, new: Track) -> Track:
-    """The track after it was found again; speeds and colours are learnt slowly, so that one wrong pose costs little."""
-    elapsed = new.seen - old.seen
-    step2d = new.joints2d - old.joints2d
-    both = np.isfinite(step2d).all(-1)
-    speed2d = np.median(step2d[both], axis=0) / elapsed if both.any() else old.speed2d
-    speed3d = (new.translation - old.translation) / elapsed
+def _continued(old: Sequence[Track], new: Sequence[Track]) -> list[Track]:
+    """Tracks after they were found again; speeds and colours are learnt slowly, so that one wrong pose costs little."""
+    if not old:
+        return []
+    elapsed = new[0].seen - np.array([[t.seen] for t in old])
+    step2d = _stack(new, "joints2d") - _stack(old, "joints2d")
     follow2d, follow3d = (-np.expm1(-elapsed / seconds) for seconds in (0.12, 0.4))
-    colours = np.where(np.isfinite(new.colours), 0.8 * old.colours + 0.2 * new.colours, old.colours)
-    return replace(
-        new, id=old.id, hits=old.hits + 1,
-        translation=np.where(np.isfinite(new.translation), new.translation, old.translation),
-        speed2d=old.speed2d + follow2d * (speed2d - old.speed2d),
-        speed3d=old.speed3d + follow3d * np.nan_to_num(speed3d - old.speed3d),
-        colours=np.where(np.isfinite(old.colours), colours, new.colours),
-    )  # fmt: skip
+    before2d, before3d, place = (_stack(old, name) for name in ("speed2d", "speed3d", "translation"))
+    now = _stack(new, "translation")
+    speed2d = median_step(step2d) / elapsed
+    speed2d = np.where(np.isfinite(speed2d), before2d + follow2d * (speed2d - before2d), before2d)
+    turn3d = (now - place) / elapsed - before3d
+    speed3d = before3d + follow3d * np.where(np.isfinite(turn3d), turn3d, 0.0)
+    known, seen = _stack(old, "colours"), _stack(new, "colours")
+    colours = np.where(np.isfinite(seen), 0.8 * known + 0.2 * seen, known)
+    colours = np.where(np.isfinite(known), colours, seen)
+    place = np.where(np.isfinite(now), now, place)
+    return [Track(b.id, a.hits + 1, b.seen, b.joints2d, b.joints3d, place[i], b.visible, speed2d[i], speed3d[i],
+                  colours[i]) for i, (a, b) in enumerate(zip(old, new, strict=True))]  # fmt: skip
 
 
 def _stack(tracks: Sequence[Track], name: str) -> Any:
