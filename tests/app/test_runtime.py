@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from anchorpose.app import runtime
+from anchorpose.app.estimator import load
 from anchorpose.app.runtime import OnnxModel, available_cores
 from anchorpose.core.errors import InputError
+from anchorpose.io.onnx import onnxruntime
 
 from . import graphs
 
@@ -84,10 +86,27 @@ def test_foreign_graphs_give_one_line(tmp_path: Path, props: dict[str, str], mes
 
 
 def test_options_are_checked(tiny: Path) -> None:
-    with pytest.raises(InputError, match="NoSuchProvider"):
+    with pytest.raises(InputError, match=r"no provider NoSuchProvider; it has .*cpu"):
         OnnxModel(tiny, providers=["NoSuchProvider"])
     with pytest.raises(InputError, match="at least 1"):
         OnnxModel(tiny, threads=0)
+
+
+@pytest.mark.parametrize("name", ["cpu", "CPU", "CPUExecutionProvider"])
+def test_providers_by_name_or_in_short(tiny: Path, name: str) -> None:
+    assert OnnxModel(tiny, providers=[name])._session.get_providers() == ["CPUExecutionProvider"]
+
+
+def test_openvino_finds_the_same_people() -> None:
+    if "OpenVINOExecutionProvider" not in onnxruntime.get_available_providers():
+        pytest.skip("the installed onnxruntime has no OpenVINO; onnxruntime-openvino has")
+    photo = Path(__file__).parents[2] / "examples" / "photos"
+    plain, other = load(), load(providers=["openvino"])
+    for path in sorted(photo.glob("*.jpg")):
+        expected, found = plain(path), other(path)
+        assert len(found) == len(expected) > 0
+        np.testing.assert_allclose(found.joints2d, expected.joints2d, atol=0.01)
+        np.testing.assert_allclose(found.joints3d, expected.joints3d, atol=1e-4)
 
 
 def test_cores_count_once_for_two_hardware_threads(monkeypatch: pytest.MonkeyPatch) -> None:

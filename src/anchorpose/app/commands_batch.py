@@ -97,7 +97,7 @@ class Batch:
         options = self.estimator
         options.load()
         return Network(Path(find_model(options.model)).read_bytes(), options.max_side, options.min_score, options.fov,
-                       options.threads or 1, self.gpu)  # fmt: skip
+                       options.threads or 1, self.gpu, options.provider)  # fmt: skip
 
     def _settings(self, work: Work, network: Network) -> dict[str, Any]:
         """What two runs must have in common to be one job."""

@@ -36,12 +36,16 @@ class EstimatorOptions:
     """Field of view along the longer image side; 60 is assumed unless given."""
     threads: Annotated[int | None, tyro.conf.arg(metavar="N", help_behavior_hint="")] = None
     """Threads of the network; every physical core unless given."""
+    provider: Annotated[str | None, tyro.conf.arg(metavar="NAME", help_behavior_hint="")] = None
+    """What runs the network: cpu, or what the installed onnxruntime has beside it (openvino, cuda, ...; `anchorpose
+    info` lists them). The CPU unless given."""
 
     def load(self) -> Estimator:
         """The estimator; InputError for an unknown or broken model or an option out of range."""
         from anchorpose.app.estimator import load
 
-        return load(self.model, max_side=self.max_side, min_score=self.min_score, fov=self.fov, threads=self.threads)
+        return load(self.model, max_side=self.max_side, min_score=self.min_score, fov=self.fov, threads=self.threads,
+                    providers=[self.provider] if self.provider else None)  # fmt: skip
 
 
 @contextmanager

@@ -102,7 +102,8 @@ class Serve:
         if model is not None and Path(model).exists():
             model = str(Path(model).resolve())
         given = {"--model": model, "--min-score": options.min_score, "--max-side": options.max_side,
-                 "--fov": options.fov, "--threads": options.threads}  # fmt: skip
+                 "--fov": options.fov, "--threads": options.threads,
+                 "--provider": options.provider}  # fmt: skip
         return tuple(word for name, value in given.items() if value is not None for word in (name, str(value)))
 
 

@@ -47,6 +47,8 @@ class Track:
     """Rate of a folder of frames; 25 unless given."""
     resume: tyro.conf.FlagCreatePairsOff[bool] = False
     """Go on where a run into the same folder was stopped."""
+    new_score: Annotated[float, tyro.conf.arg(metavar="S")] = 0.5
+    """Follow somebody new from this score on; less sure people only go on with a track that is theirs."""
     overlay: bool = True
     """Write the video with the people drawn in."""
     audio: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -80,7 +82,7 @@ class Track:
                 (self.out / OVERLAY).unlink(missing_ok=True)
             audio = os.path.expanduser(self.source) if self.audio else None
             outputs = Outputs(self.out, self.overlay, audio, self.ids, self.panel)
-            whole = track(estimator, source, outputs, self._settings(source, fov), self.resume)
+            whole = track(estimator, source, outputs, self._settings(source, fov), self.resume, self.new_score)
         for problem in source.problems():
             print(f"anchorpose: warning: {problem}", file=sys.stderr)
         if not (self.out / RESULTS).stat().st_size:
@@ -94,6 +96,8 @@ class Track:
     def _check(self) -> None:
         if self.audio and not self.overlay:
             raise InputError("--audio copies the sound into the overlay video, --no-overlay writes none; choose one")
+        if not self.new_score >= 0:
+            raise InputError(f"found --new-score {self.new_score}, wanted 0 or more")
         if self.panel and not self.overlay:
             raise InputError("--panel is a part of the overlay video, --no-overlay writes none; choose one")
         if self.finish.camera is not None and self.estimator.fov is not None:
@@ -130,4 +134,4 @@ class Track:
         options = self.estimator
         return {"source": source.info.name, "fps": source.info.fps, "stride": self.stride, "start": self.start,
                 "end": self.end, "model": options.model or DEFAULT_MODEL, "max_side": options.max_side,
-                "min_score": options.min_score, "fov": fov}  # fmt: skip
+                "min_score": options.min_score, "new_score": self.new_score, "fov": fov}  # fmt: skip

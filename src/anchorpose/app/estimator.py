@@ -52,7 +52,8 @@ def load(
             the proposals' scores and may exceed 1.
         fov: field of view along the longer image side in degrees, where no camera is given; None assumes 60.
         threads: threads of onnxruntime; None takes every physical core this process may use.
-        providers: onnxruntime execution providers, most wanted first; None is the CPU.
+        providers: onnxruntime's execution providers, most wanted first, by name or in short (`cuda`, `openvino`);
+            None is the CPU.
 
     Raises:
         InputError: unknown or broken model, or an option out of range.

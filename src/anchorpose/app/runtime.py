@@ -25,6 +25,7 @@ OUTPUTS = ("boxes", "scores", "labels", "joints2d", "joints3d", "visibility")
 SECOND_OUTPUTS = ("seeds", "refined2d", "refined3d", "refined_visibility", "errors", "quality")
 """Of graphs with a second pass."""
 _LOG_ERRORS_ONLY = 3
+_PROVIDER = "ExecutionProvider"
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class OnnxModel:
     Args:
         path: `NAME.onnx`, written by `anchorpose export`.
         threads: threads of one call; None takes every physical core this process may use.
-        providers: onnxruntime execution providers, most wanted first; None is the CPU.
+        providers: onnxruntime's execution providers, most wanted first, by their names (`CUDAExecutionProvider`) or in
+            short (`cuda`, `openvino`, `cpu`); what one cannot do, the CPU does. None is the CPU.
 
     Raises:
         InputError: the file is missing, broken or not one of ours, or a provider is not available.
@@ -95,6 +97,15 @@ def _siblings(cpu: int) -> str:
         return str(cpu)
 
 
+def _full_names(wanted: Sequence[str], available: Sequence[str]) -> list[str]:
+    """onnxruntime's names of providers given by these or in short."""
+    names = {short.lower(): name for name in available for short in (name, name.removesuffix(_PROVIDER))}
+    if unknown := [p for p in wanted if p.lower() not in names]:
+        short = ", ".join(name.removesuffix(_PROVIDER).lower() for name in available)
+        raise InputError(f"onnxruntime here has no provider {', '.join(unknown)}; it has {short}")
+    return [names[p.lower()] for p in wanted]
+
+
 def _open(path: Path, threads: int | None, providers: Sequence[str] | None) -> onnxruntime.InferenceSession:
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
@@ -103,10 +114,7 @@ def _open(path: Path, threads: int | None, providers: Sequence[str] | None) -> o
         raise InputError(f"threads must be at least 1, found {threads}")
     from anchorpose.io.onnx import onnxruntime
 
-    known = onnxruntime.get_available_providers()
-    wanted = ["CPUExecutionProvider"] if providers is None else list(providers)
-    if unknown := [p for p in wanted if p not in known]:
-        raise InputError(f"onnxruntime here has no {', '.join(unknown)}; it has {', '.join(known)}")
+    wanted = _full_names(["cpu"] if providers is None else providers, onnxruntime.get_available_providers())
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _LOG_ERRORS_ONLY
     options.intra_op_num_threads = threads or available_cores()

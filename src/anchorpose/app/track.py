@@ -20,12 +20,13 @@ from tqdm import tqdm
 from anchorpose.app.finish import OVERLAY
 from anchorpose.app.overlay import drawn_frames
 from anchorpose.app.tracks_file import RESULTS
-from anchorpose.app.video import Frame, stream
+from anchorpose.app.video import NEW_SCORE, Frame, stream
 from anchorpose.core.poses import Poses
 from anchorpose.io.video.background import Background
 from anchorpose.io.video.journal import Journal, read_results
 from anchorpose.io.video.source import VideoSource
 from anchorpose.io.video.writer import VideoWriter
+from anchorpose.motion.tracker import Tracker, TrackerOptions
 
 Drawn = tuple[Frame, NDArray[np.uint8] | None]
 
@@ -51,7 +52,7 @@ class Outputs:
 
 def track(
     estimator: Callable[[NDArray[np.uint8]], Poses], source: VideoSource, outputs: Outputs,
-    settings: dict[str, Any], resume: bool = False,
+    settings: dict[str, Any], resume: bool = False, new_score: float = NEW_SCORE,
 ) -> bool:  # fmt: skip
     """Reads a source to its end and writes what is found, frame by frame.
 
@@ -64,6 +65,7 @@ def track(
         outputs: what to write.
         settings: goes into the header of results.jsonl; a run can only be resumed with the same.
         resume: go on behind the last frame in results.jsonl.
+        new_score: see `TrackerOptions`.
 
     Returns:
         False if Ctrl-C ended it early; the files are whole then, too.
@@ -78,7 +80,7 @@ def track(
         stack.enter_context(closing(source))
         journal = stack.enter_context(Journal(path, settings, resume))
         known = islice(read_results(path), journal.count) if journal.count else iter(())
-        frames = stream(estimator, source, known=known)
+        frames = stream(estimator, source, Tracker(TrackerOptions(new_score=new_score)), known)
         drawn = (Background(drawn_frames(frames, outputs.ids, outputs.panel)) if outputs.overlay
                  else ((f, None) for f in frames))  # fmt: skip
         stack.callback(drawn.close)

@@ -14,8 +14,10 @@ from anchorpose.io.video.background import Background
 from anchorpose.io.video.frames import VideoFrame
 from anchorpose.io.video.journal import FrameResult
 from anchorpose.io.video.source import VideoSource
-from anchorpose.motion.tracker import Tracker
+from anchorpose.motion.tracker import Tracker, TrackerOptions
 
+NEW_SCORE = 0.5
+"""Score from which somebody new is followed, of the embedded weights: see docs/video.md for what it is worth."""
 _SAME_TIME = 1e-6
 
 
@@ -49,14 +51,14 @@ def stream(
     Args:
         estimator: picture in, people out.
         source: is closed at the end.
-        tracker: gives people their identities; None takes a new one.
+        tracker: gives people their identities; None takes a new one that follows people from a score of `NEW_SCORE` on.
         known: results of an earlier run from the first frame on; these frames are tracked again, but not estimated.
 
     Raises:
         InputError: the source cannot be read any further, or is not the one that `known` was made from.
     """
     estimated = Background(_estimate(estimator, source, iter(known)))
-    tracked = Background(_track(estimated, tracker or Tracker()))
+    tracked = Background(_track(estimated, tracker or Tracker(TrackerOptions(new_score=NEW_SCORE))))
     try:
         yield from tracked
     finally:

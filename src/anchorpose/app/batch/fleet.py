@@ -35,7 +35,7 @@ class Network:
     Args:
         onnx: the model file's content, so that it need not lie on every machine.
         max_side, min_score, fov: as in `anchorpose.load`. threads: of an actor, and cores that it takes.
-        gpu: an actor takes a GPU.
+        gpu: an actor takes a GPU. provider: as in `anchorpose.load`, where it takes none.
     """
 
     onnx: bytes
@@ -44,6 +44,7 @@ class Network:
     fov: float | None
     threads: int = 1
     gpu: bool = False
+    provider: str | None = None
 
 
 class _Lister:
@@ -62,12 +63,12 @@ class _Actor:
 
     def __init__(self, work: Work, network: Any) -> None:
         given: Network = ray.get(network)
-        providers = ["CUDAExecutionProvider", "CPUExecutionProvider"] if given.gpu else None
+        provider = "cuda" if given.gpu else given.provider
         with tempfile.TemporaryDirectory(prefix="anchorpose-") as scratch:
             model = Path(scratch) / "model.onnx"
             model.write_bytes(given.onnx)
             estimator = load(model, max_side=given.max_side, min_score=given.min_score, fov=given.fov,
-                             threads=given.threads, providers=providers)  # fmt: skip
+                             threads=given.threads, providers=[provider] if provider else None)  # fmt: skip
         self._worker = ShardWorker(work, estimator)
 
     def __call__(self, rows: dict[str, Any]) -> dict[str, list[Any]]:
