@@ -95,6 +95,24 @@ def test_who_leaves_and_comes_back_over_the_same_border_is_known_again():
     assert {k for v in ids.values() for k in v} == {ids[0][0]}
 
 
+def test_unsure_people_only_go_on_with_tracks_that_are_theirs():
+    """Begun by the sure, gone on by the unsure while seen, never taken from somebody surer, nor after a pause."""
+    tracker = Tracker(TrackerOptions(new_score=0.5))
+
+    def found(places, scores, frame):
+        poses = replace(people_at(places), scores=np.array(scores, np.float32))
+        after = tracker.update(poses, None, frame / FPS)
+        return dict(zip(after.track_ids.tolist(), after.scores.astype(float).round(1).tolist(), strict=True))
+
+    assert found([[-1, 0, 4], [1, 0, 4]], [0.9, 0.4], 0) == {1: 0.9}
+    assert found([[1, 0, 4], [-1, 0, 4]], [0.4, 0.4], 1) == {1: 0.4}
+    assert found([[-1, 0, 4], [-1.02, 0, 4.05]], [0.4, 0.9], 2) == {1: 0.9}
+    for i in range(3, 3 + int(0.4 * FPS)):
+        found([[1, 0, 4]], [0.9], i)
+    assert found([[-1, 0, 4], [1, 0, 4]], [0.4, 0.9], i + 1) == {2: 0.9}
+    assert found([[-1, 0, 4], [1, 0, 4]], [0.9, 0.9], i + 2) == {1: 0.9, 2: 0.9}
+
+
 def picture(poses, colours):
     """Plain ground and people as thick sticks in their colour."""
     image = np.full((CAMERA.height, CAMERA.width, 3), 120, np.uint8)

@@ -13,7 +13,7 @@ from anchorpose.core import boxes
 from anchorpose.core.errors import InputError
 from anchorpose.core.poses import JointState, Poses
 from anchorpose.motion.appearance import SIZE, histograms, likeness
-from anchorpose.motion.association import Candidates, Weights, assign, similarity
+from anchorpose.motion.association import MAX_UNMOVED, Candidates, Weights, assign, similarity
 from anchorpose.motion.flow import SmallFrame, median_step, propagate
 
 Array = NDArray[np.float64]
@@ -33,6 +33,8 @@ class TrackerOptions:
         trusted: frames after which a track is as good as any other where two want one person.
         flow_side: longer side, pixels, of the pictures that the optical flow is computed on; 0 uses none.
         crowded: overlap with somebody else's box above which colours are not learnt.
+        new_score: score from which somebody new is followed. Those below only go on with a track that was seen a moment
+            ago and that nobody surer takes (as in ByteTrack, Zhang et al., ECCV 2022), and are left out otherwise.
         damping: seconds in which the speed of somebody who is not seen falls to a third.
         weights: of the association.
     """
@@ -43,6 +45,7 @@ class TrackerOptions:
     trusted: int = 15
     flow_side: int = 160
     crowded: float = 0.3
+    new_score: float = 0.0
     damping: float = 0.6
     weights: Weights = field(default_factory=Weights)
 
@@ -92,7 +95,7 @@ class Tracker:
         self._frame: SmallFrame | None = None
 
     def update(self, poses: Poses, image: NDArray[np.uint8] | None, time: float) -> Poses:
-        """The same people with `track_ids`.
+        """The same people with `track_ids`, but for unsure ones who belong to nobody (`TrackerOptions.new_score`).
 
         Args:
             poses: people of the next frame, in pixels of the picture.
@@ -112,6 +115,9 @@ class Tracker:
         frame = None if image is None or not self.options.flow_side else SmallFrame.of(image, self.options.flow_side)
         colours = np.full((len(poses), SIZE), np.nan) if image is None else histograms(image, poses)
         rows, columns = self._associate(poses, colours, frame, time)
+        kept = poses.scores >= self.options.new_score
+        kept[columns] = True
+        poses, colours, columns = poses[kept], colours[kept], (np.cumsum(kept) - 1)[columns]
         ids = self._learn(poses, colours, rows, columns, time)
         self._time, self._frame = time, frame
         return replace(poses, track_ids=ids)
@@ -159,7 +165,15 @@ class Tracker:
                            poses.translation.astype(np.float64), colours, np.zeros(len(poses)),
                            np.ones(len(poses)))  # fmt: skip
         alike = np.clip((likeness(expected.colours, colours) - _COLOUR_FLOOR) / (1 - _COLOUR_FLOOR), 0, 1)
-        return assign(similarity(expected, found, poses.skeleton, self.options.weights, alike))
+        value = similarity(expected, found, poses.skeleton, self.options.weights, alike)
+        sure = poses.scores >= self.options.new_score
+        rows, columns = assign(value * sure)
+        if sure.all():
+            return rows, columns
+        lost = time - np.array([t.seen for t in self._tracks]) > MAX_UNMOVED
+        lost[rows] = True  # taken
+        more = assign(value * ~sure * ~lost[:, None])
+        return np.concatenate([rows, more[0]]), np.concatenate([columns, more[1]])
 
     def _expected(self, poses: Poses, frame: SmallFrame | None, time: float) -> Candidates:
         """The tracks where they should be now: constant velocity that fades out, never far outside the picture."""
