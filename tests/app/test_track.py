@@ -275,9 +275,19 @@ def test_a_folder_of_frames(tiny: Path, tmp_path: Path) -> None:
     assert len(pictures(tmp_path / "o" / "overlay.mp4")) == 6
 
 
+def test_nobody_is_followed_who_is_not_sure_enough(clip: Path, tiny: Path, tmp_path: Path) -> None:
+    for new_score, expected in (("0.9", {1}), ("5", set())):
+        done = run(clip, "--model", tiny, "--out", tmp_path / new_score, "--new-score", new_score, "--no-overlay")
+        assert done.returncode == 0, done.stderr
+        found = [poses.track_ids for _, _, poses in read_results(tmp_path / new_score / "results.jsonl")]
+        assert {int(i) for ids in found if ids is not None for i in ids} == expected
+        assert read_header(tmp_path / new_score / "results.jsonl")["new_score"] == float(new_score)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("nowhere.mp4",), "does not exist"), (("CLIP", "--stride", "0"), "stride 0"),
+    [(("nowhere.mp4",), "does not exist"), (("CLIP", "--new-score", "-1"), "wanted 0 or more"),
+     (("CLIP", "--stride", "0"), "stride 0"),
      (("CLIP", "--start", "99"), "nothing from 99 s"),
      (("CLIP", "--audio", "--no-overlay"), "choose one"), (("CLIP", "--model", "none"), "unknown model"),
      (("CLIP", "--out", "CLIP"), "a file has this name")],

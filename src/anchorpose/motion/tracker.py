@@ -223,8 +223,9 @@ def _begun(poses: Poses, ids: NDArray[np.int64], colours: Array, time: float) ->
     """A track of one frame for each person."""
     visible = poses.joint_states == JointState.VISIBLE
     arrays = (a.astype(np.float64) for a in (poses.joints2d, poses.joints3d, poses.translation))
-    return [Track(int(number), 1, time, *columns, np.zeros(2), np.zeros(3), own)
-            for number, *columns, own in zip(ids, *arrays, visible, colours, strict=True)]  # fmt: skip
+    people = zip(ids, *arrays, visible, colours, strict=True)
+    return [Track(int(number), 1, time, joints2d, joints3d, place, seen, np.zeros(2), np.zeros(3), own)
+            for number, joints2d, joints3d, place, seen, own in people]  # fmt: skip
 
 
 def _continued(old: Sequence[Track], new: Sequence[Track]) -> list[Track]:
