@@ -31,6 +31,7 @@ from anchorpose.io.letterbox import letterbox
 from anchorpose.lcrnet.integration import IntegrationOptions, Proposals, integrate
 from anchorpose.lcrnet.model import LCRNet
 from anchorpose.lcrnet.refinement import Refined
+from anchorpose.lcrnet.second_pass import WINDOW
 from anchorpose.training.data import read_data
 from anchorpose.training.export import load_model
 from anchorpose.training.fit import FitOptions, fit
@@ -39,6 +40,7 @@ from anchorpose.training.release import Release, Start
 from anchorpose.training.trunk_weights import load_trunk
 
 PASSES = 3
+WHOLE = 1e3  # a window so wide that the mean of a heat map is that of all of it
 FIGURES = ("coco AP", "coco AP50", "lspe PCK", "MPJPE", "PA-MPJPE", "3DPCK", "ms of integration")
 
 
@@ -54,7 +56,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Row:
-    """A way of using the answers: options of PPI, how many looks of the second pass, and what is kept of the first."""
+    """A way of using the answers: options of PPI, which look of the second pass, and what is kept of the first."""
 
     name: str
     options: IntegrationOptions
@@ -121,8 +123,11 @@ def answer(model: LCRNet, path: Path, max_side: int) -> Answer:
     padded, factor = letterbox(image, max_side)
     back = 1 / factor[0], 1 / factor[1]
     looks = []
-    for passes in range(1, PASSES + 1 if model.second is not None else 2):
-        model.passes = passes
+    for passes, window in (*((n, WINDOW) for n in range(1, PASSES + 1)), (1, WHOLE)):
+        if model.second is not None:
+            model.passes, model.second.window = passes, window
+        elif passes > 1 or window == WHOLE:
+            break
         found, people = model(torch.from_numpy(padded)[None])
         if people is not None:
             looks.append(Refined(*(t.numpy() for t in people)).scaled(back))
@@ -137,7 +142,8 @@ def rows(preset: Preset) -> list[Row]:
     rows = []
     if preset.second_width:
         rows += [Row(f"second pass, {n} look{'s' * (n > 1)}", own, n) for n in range(1, PASSES + 1)]
-        rows += [Row("second pass, 3D of the first", own, passes, first3d=True),
+        rows += [Row("second pass, mean of whole heat maps", own, PASSES + 1),
+                 Row("second pass, 3D of the first", own, passes, first3d=True),
                  Row("second pass, no merging of people", plain, passes)]  # fmt: skip
     rows.append(Row("first pass alone", plain, 0))
     rows.append(Row("first pass, non-maximum suppression", replace(plain, method="nms", min_person_score=0.05), 0))

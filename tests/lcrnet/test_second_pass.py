@@ -14,7 +14,7 @@ from anchorpose.lcrnet.second_losses import (  # noqa: E402
     second_targets,
     similarity,
 )
-from anchorpose.lcrnet.second_pass import GRID, MARGIN, SecondOutput, SecondPass, region_around  # noqa: E402
+from anchorpose.lcrnet.second_pass import GRID, MARGIN, SecondOutput, SecondPass, limited, peaks, region_around  # noqa: E402
 from anchorpose.lcrnet.targets import RegionTarget  # noqa: E402
 
 CHANNELS, STRIDES = (5, 6, 7), (8, 16, 32)
@@ -79,6 +79,43 @@ def test_regions_hold_the_pose_with_a_margin():
     jittered = jittered_regions(joints2d, torch.Generator().manual_seed(0))
     assert not torch.equal(jittered, region)
     assert (jittered - region).abs().max() < 0.3 * side.max()
+
+
+def bumps(cells, *places, spread=0.04):
+    """A heat map of Gaussians (x, y, weight) of which the sum is 1."""
+    total = sum(w * torch.exp(-((cells - torch.tensor([x, y])) ** 2).sum(1) / (2 * spread**2)) for x, y, w in places)
+    return total / total.sum()
+
+
+def test_one_peak_is_found_within_a_tenth_of_a_cell(second):
+    at = torch.rand(50, 2, generator=torch.Generator().manual_seed(5)) * 0.7 + 0.15
+    found = peaks(torch.stack([bumps(second.cells, (x, y, 1.0)) for x, y in at.tolist()])[None], second.cells)
+    assert (found[0] - at).abs().max() < 0.1 / GRID
+
+
+def test_of_two_peaks_the_likelier_is_taken_and_not_the_middle(second):
+    maps = torch.stack([bumps(second.cells, (0.2, 0.3, 0.55), (0.8, 0.7, 0.45)),
+                        bumps(second.cells, (0.2, 0.3, 0.45), (0.8, 0.7, 0.55))])[None]  # fmt: skip
+    wanted = torch.tensor([[[0.2, 0.3], [0.8, 0.7]]])
+    torch.testing.assert_close(peaks(maps, second.cells), wanted, atol=0.005, rtol=0)
+    whole = peaks(maps, second.cells, window=1e3)
+    torch.testing.assert_close(whole, maps @ second.cells, atol=1e-4, rtol=0)
+
+
+def test_a_single_loud_cell_is_no_peak(second):
+    broad, loud = bumps(second.cells, (0.7, 0.6, 1.0)), torch.zeros(GRID * GRID)
+    loud[5 * GRID + 5] = 1.05 * broad.max()
+    found = peaks((broad + loud)[None, None] / (1 + loud.sum()), second.cells)
+    torch.testing.assert_close(found[0, 0], torch.tensor([0.7, 0.6]), atol=0.01, rtol=0)
+
+
+def test_peaks_move_with_their_maps_when_trained(second):
+    logits = bumps(second.cells, (0.4, 0.5, 1.0)).log().clone().requires_grad_()
+    for _ in range(60):
+        off = (peaks(logits.softmax(0)[None, None], second.cells)[0, 0] - torch.tensor([0.45, 0.5])).square().sum()
+        (gradient,) = torch.autograd.grad(off, logits)
+        logits = (logits - 2000 * gradient).detach().requires_grad_()
+    assert off < 0.01**2
 
 
 def test_losses_are_least_at_the_truth_and_ignore_what_is_unlabelled(second):
@@ -192,3 +229,11 @@ def test_it_learns_to_find_bright_dots():
     # It says how far off it is, within a factor of two.
     side = (found.regions[:, 2] - found.regions[:, 0])[:, None]
     assert 0.5 < ((found.log_scale.exp() * side).mean() / after) < 2
+
+
+def test_corrections_are_fine_but_at_the_border():
+    places = torch.tensor([[[0.5, 0.5], [0.5, 0.01], [0.5, 0.5]]])
+    move = torch.tensor([[[0.3, 0.4], [0.0, -0.3], [0.01, 0.0]]])
+    expected = torch.tensor([[[0.3 / GRID, 0.4 / GRID], [0.0, -0.3], [0.01, 0.0]]])
+    torch.testing.assert_close(limited(move, places), expected)
+    assert limited(torch.zeros(1, 3, 2), places).abs().max() == 0

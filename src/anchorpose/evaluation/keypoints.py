@@ -88,12 +88,14 @@ def oks(joints: Array, truth: Truth, sigmas: Array) -> Array:
     Returns:
         (n, m) similarity, 0 to 1.
     """
-    size = truth.boxes[:, 2:] - truth.boxes[:, :2]
-    lower, upper = truth.boxes[:, :2] - size, truth.boxes[:, 2:] + size
     points = joints[:, None]  # (n, 1, J, 2)
-    outside = np.maximum(lower[:, None] - points, 0) + np.maximum(points - upper[:, None], 0)
     labelled: Bools = np.any(truth.visible, axis=1, keepdims=True)  # (m, 1)
-    offset = np.where(labelled[:, None], points - truth.joints, outside)
+    offset = points - truth.joints
+    if not labelled.all():
+        size = truth.boxes[:, 2:] - truth.boxes[:, :2]
+        lower, upper = truth.boxes[:, :2] - size, truth.boxes[:, 2:] + size
+        outside = np.maximum(lower[:, None] - points, 0) + np.maximum(points - upper[:, None], 0)
+        offset = np.where(labelled[:, None], offset, outside)
     scale = (2 * sigmas) ** 2 * (truth.areas[:, None] + np.spacing(1)) * 2  # (m, J)
     # A distance beyond what float64 can square is as good as infinite.
     with np.errstate(over="ignore"):

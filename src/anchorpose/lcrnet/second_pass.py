@@ -3,10 +3,11 @@
 LCR-Net++ repeats classification and regression "similar to convolutional pose machines" and names fully convolutional
 refinement as the cure for imprecise wrists and ankles; the paper gives no formula, so this one is ours. Around the
 pose of the first pass a square region is pooled from all strides, a small convolutional network that also sees the
-first pose as Gaussian maps gives one heat map a joint, and their expected places (integral regression, Sun et al. 2018)
-go with the pooled features into a small network that corrects 2D and 3D, says how far off each joint may be (the scale
-of a Laplace distribution: the heteroscedastic loss of Kendall & Gal 2017), which joints can be seen, and how good the
-pose is as a whole (its expected object keypoint similarity), by which people are scored anew.
+first pose as Gaussian maps gives one heat map a joint, and the places where these peak (integral regression, Sun et al.
+2018, but around the peak alone) go with the pooled features into a small network that corrects 2D and 3D, says how far
+off each joint may be (the scale of a Laplace distribution: the heteroscedastic loss of Kendall & Gal 2017), which
+joints can be seen, and how good the pose is as a whole (its expected object keypoint similarity), by which people are
+scored anew.
 """
 
 from __future__ import annotations
@@ -21,10 +22,15 @@ from torchvision.ops import roi_align
 from anchorpose.lcrnet.heads import JOINTS, unit_grid
 
 GRID = 24
-"""Cells of a heat map's side; expected places are finer than a cell."""
+"""Cells of a heat map's side; the places of joints are finer than a cell."""
 MARGIN = 1.3
 """Side of the region over the longer side of the pose's box: wrists and ankles may be outside the first pose."""
 _GAUSSIAN = 0.06
+WINDOW = 0.08
+"""Standard deviation of the window around a peak, shares of the region's side. The mean of a whole map lies between a
+left and a right ankle that it cannot tell apart, where there is neither; `benchmarks/ablation.py` has the row."""
+_NEIGHBOUR = 0.25
+_FINE, _FAR, _BORDER = 0.5 / GRID, 0.5, 2 / GRID
 _LEAST_LOG_SCALE, _MOST_LOG_SCALE = -6.0, 0.5
 
 
@@ -33,7 +39,7 @@ class SecondOutput(NamedTuple):
 
     regions: Tensor  # (s, 4) square regions x1, y1, x2, y2 that were looked at, pixels
     joints2d: Tensor  # (s, 13, 2) coordinates of the region, 0 to 1 inside
-    expected: Tensor  # (s, 13, 2) places of the heat maps alone, coordinates of the region
+    places: Tensor  # (s, 13, 2) peaks of the heat maps alone, coordinates of the region
     heat: Tensor  # (s, 13, GRID * GRID) log-probability of each cell
     log_scale: Tensor  # (s, 13) log of the expected absolute error, shares of the region's side
     joints3d: Tensor  # (s, 13, 3) metres, relative to the body centre
@@ -65,6 +71,8 @@ class Block(nn.Module):
 class SecondPass(nn.Module):
     """See the module's text.
 
+    `window` is that of `peaks`; another one is another way to read the same heat maps.
+
     Args:
         fine, channels: of the maps at stride 4 and at the pyramid's strides.
         strides: of the pyramid. width: channels inside. hidden: of the correcting network.
@@ -73,7 +81,7 @@ class SecondPass(nn.Module):
     def __init__(self, fine: int, channels: tuple[int, ...], strides: tuple[int, ...], width: int = 64,
                  hidden: int = 512) -> None:  # fmt: skip
         super().__init__()
-        self.strides = (4, *strides)
+        self.strides, self.window = (4, *strides), WINDOW
         # Standardised without a scale, as in the pyramid: a trunk's maps differ in range by orders of magnitude.
         self.project = nn.ModuleList(
             nn.Sequential(nn.BatchNorm2d(c, affine=False), nn.Conv2d(c, width, 1)) for c in (fine, *channels)
@@ -122,15 +130,17 @@ class SecondPass(nn.Module):
         x, low = self._mixed(pooled, before)
         with torch.autocast(x.device.type, enabled=False):
             heat = self.heat(x.float()).flatten(2).log_softmax(2)
-            expected = heat.exp() @ self.cells
-            peak = heat.amax(2).exp()
-            known = (expected.flatten(1), before.flatten(1), (expected - before).flatten(1), peak, joints3d.flatten(1))
+            likely = heat.exp()
+            places, peak = peaks(likely, self.cells, self.window), likely.amax(2)
+            # How far the mean of the map is from its peak says how undecided it is.
+            away = likely @ self.cells - places
+            known = (places.flatten(1), before.flatten(1), away.flatten(1), peak, joints3d.flatten(1))
             around = F.adaptive_avg_pool2d(low.float(), 3).flatten(1)
             y = torch.relu(self.hidden(torch.cat([around, *known], 1)))
             y = self.correct(torch.relu(self.hidden2(y)))
             move, scale, deep, see, quality = y.split((2 * JOINTS, JOINTS, 3 * JOINTS, JOINTS, 1), 1)
             return SecondOutput(
-                regions, expected + move.unflatten(1, (JOINTS, 2)), expected, heat,
+                regions, places + limited(move.unflatten(1, (JOINTS, 2)), places), places, heat,
                 (scale - 3.0).clamp(_LEAST_LOG_SCALE, _MOST_LOG_SCALE), joints3d + deep.unflatten(1, (JOINTS, 3)), see,
                 quality.squeeze(1),
             )  # fmt: skip
@@ -153,6 +163,38 @@ class SecondPass(nn.Module):
         x = self.high(self.enter(torch.cat([*pooled[:2], gaussians.unflatten(2, (GRID, GRID))], 1)))
         low = self.low(self.mix(torch.cat([self.down(x), *pooled[2:]], 1)))
         return self.late(x + F.interpolate(self.up(low), scale_factor=2.0, mode="nearest")), low
+
+
+def peaks(likely: Tensor, cells: Tensor, window: float = WINDOW) -> Tensor:
+    """Where maps peak, finer than a cell; differentiable but for the choice of the peak.
+
+    Args:
+        likely: (s, j, g * g) probability of each cell. cells: (g * g, 2) their centres. window: standard deviation of
+            the Gaussian around the peak, in the unit of `cells`.
+
+    Returns:
+        (s, j, 2) means of the maps in the window around the likeliest cell; a cell is as likely as its neighbourhood,
+        so that no single one wins by noise.
+    """
+    side = round(len(cells) ** 0.5)
+    with torch.no_grad():
+        row = likely.new_tensor([_NEIGHBOUR, 1.0, _NEIGHBOUR])
+        maps = likely.detach().reshape(-1, 1, side, side)
+        best = F.conv2d(maps, (row[:, None] * row)[None, None], padding=1).flatten(1).argmax(1)
+        centre = cells[best].unflatten(0, likely.shape[:2])
+        near = torch.exp(-((centre[:, :, None] - cells) ** 2).sum(3) / (2 * window**2))
+    weight = likely * near
+    return (weight @ cells) / weight.sum(2, keepdim=True).clamp(min=1e-12)
+
+
+def limited(move: Tensor, places: Tensor) -> Tensor:
+    """(s, j, 2) corrections of places, half a cell long at most; far ones only where a map peaks at the border.
+
+    There the joint may be outside of the region. Elsewhere a longer correction only hedges between two peaks.
+    """
+    border = ((places < _BORDER) | (places > 1 - _BORDER)).any(2, keepdim=True)
+    length = move.square().sum(2, keepdim=True).clamp(min=1e-12).sqrt()
+    return move * (torch.where(border, _FAR, _FINE) / length).clamp(max=1.0)
 
 
 def region_around(joints2d: Tensor) -> Tensor:

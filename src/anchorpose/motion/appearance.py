@@ -43,18 +43,22 @@ def histograms(image: NDArray[np.uint8], poses: Poses) -> NDArray[np.float64]:
     inside = ((points >= 0) & (points < [width, height])).all(-1)
     needed = (weights > 0).astype(np.float64)
     used = inside & (np.matmul(visible, needed.T) == needed.sum(1))  # (n, p), every joint of the sample is visible
-    column, row = np.where(inside, points[..., 0], 0), np.where(inside, points[..., 1], 0)
-    if not row.size:
-        return np.full((len(poses), SIZE), np.nan)
-    colours = np.asarray(cv2.cvtColor(image[row, column], cv2.COLOR_BGR2LAB))
-    place = np.clip((colours - _LOWEST) / _WIDTH - 0.5, 0, BINS - 1)
-    # each sample is shared between two bins, so that a little more light changes little
-    share = np.maximum(1 - np.abs(place[..., None] - np.arange(BINS)), 0)  # (n, p, 3, BINS)
-    counted = np.stack([(share * (used & (regions == r))[..., None, None]).sum(1) for r in (0, 1)], axis=1)
     enough = np.stack([(used & (regions == r)).sum(1) for r in (0, 1)], axis=1) >= _FEWEST
+    person, sample = np.nonzero(used & enough[:, regions])
+    if not len(person):
+        return np.full((len(poses), SIZE), np.nan)
+    column, row = points[person, sample].T
+    colours = np.asarray(cv2.cvtColor(image[row, column][None], cv2.COLOR_BGR2LAB))[0]
+    # each sample is shared between two bins, so that a little more light changes little
+    place = np.clip((colours - _LOWEST) / _WIDTH - 0.5, 0, BINS - 1)
+    lower = np.minimum(place.astype(np.int64), BINS - 2)
+    first = ((2 * person + regions[sample])[:, None] * 3 + np.arange(3)) * BINS + lower
+    share = place - lower
+    counted = np.bincount(np.stack([first, first + 1]).ravel(), np.stack([1 - share, share]).ravel(),
+                          len(poses) * SIZE).reshape(len(poses), 2, 3, BINS)  # fmt: skip
     total = counted.sum(-1, keepdims=True)
     shares = np.divide(counted, total, out=np.full(counted.shape, np.nan), where=total > 0)
-    return np.asarray(np.where(enough[..., None, None], shares, np.nan).reshape(len(poses), SIZE))
+    return np.asarray(shares.reshape(len(poses), SIZE))
 
 
 def likeness(a: Floats, b: Floats) -> NDArray[np.float64]:

@@ -99,7 +99,7 @@ _LITE = Preset(
     name="lcrnet-lite", backbone="movenet-multipose", strides=(8, 16, 32), frozen=False, anchors=20, width=96,
     hidden=1024, anchor_sizes=((24, 48), (80, 130), (210, 340)), pre_nms=(400, 400), post_nms=(100, 100),
     regions=32, positive_share=0.5, smooth_l1_beta=0.1,
-    loss_weights={"regression2d": 10.0, "regression3d": 4.0, "visibility": 0.5, "second_heat": 0.5, "second3d": 4.0,
+    loss_weights={"regression2d": 10.0, "regression3d": 4.0, "visibility": 0.5, "second_heat": 1.0, "second3d": 4.0,
                   "second_visibility": 0.5},
     learning_rate=1e-3, weight_decay=0.05, dropout=0.1, batch_size=8, frozen_blocks=6, trunk_rate=0.03, tuned_rate=0.1,
     second_width=64,
