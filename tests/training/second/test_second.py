@@ -33,6 +33,7 @@ def looked_at(drawn):
 
 
 def test_collected_people_are_judged_as_if_they_were_looked_at(drawn, tmp_path):
+    drawn[1].second.window = 1e3  # the flat maps of an untrained network peak wherever a byte makes them
     model, pooled, own = looked_at(drawn)
     assert len(pooled.regions) >= 8
     with torch.inference_mode():
@@ -43,10 +44,8 @@ def test_collected_people_are_judged_as_if_they_were_looked_at(drawn, tmp_path):
     write_part(tmp_path / "part", [pooled])
     with torch.inference_mode():
         stored = judge(model.second, PooledPeople([tmp_path / "part"]).take(np.arange(len(pooled.regions))))
-    # A byte is a 255th of the range; pixels of a region of some hundred. Where the map of an untrained network is as
-    # flat as that, it may peak elsewhere.
-    torch.testing.assert_close(stored.heat, own.heat, atol=0.05, rtol=0)
-    assert ((stored.pixels - own.pixels).abs().amax(2) < 0.5).float().mean() > 0.9
+    # A byte is a 255th of the range; pixels of a region of some hundred.
+    assert (stored.pixels - own.pixels).abs().max() < 0.5
     torch.testing.assert_close(stored.quality, own.quality, atol=0.02, rtol=0)
 
 
@@ -107,7 +106,7 @@ def test_the_second_pass_learns_and_the_rest_stays(drawn, tmp_path):
 
     first = error()
     folder = fit_second(preset, model, people, data, Start("random"), LoopOptions(tmp_path / "run"), stage)
-    assert error() < 0.55 * first
+    assert error() < 0.5 * first
     after = read_weights(folder / "ema.safetensors")
     moved = {n for n, t in before.items() if not torch.equal(t, after[n])}
     assert moved
