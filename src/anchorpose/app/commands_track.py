@@ -47,8 +47,9 @@ class Track:
     """Rate of a folder of frames; 25 unless given."""
     resume: tyro.conf.FlagCreatePairsOff[bool] = False
     """Go on where a run into the same folder was stopped."""
-    new_score: Annotated[float, tyro.conf.arg(metavar="S")] = 0.5
-    """Follow somebody new from this score on; less sure people only go on with a track that is theirs."""
+    new_score: Annotated[float | None, tyro.conf.arg(metavar="S", help_behavior_hint="")] = None
+    """Follow somebody new from this score on, 0.5 unless given; less sure people only go on with a track that is
+    theirs."""
     overlay: bool = True
     """Write the video with the people drawn in."""
     audio: tyro.conf.FlagCreatePairsOff[bool] = False
@@ -65,6 +66,7 @@ class Track:
         from anchorpose.app.finish import OVERLAY, finish, stored
         from anchorpose.app.track import Outputs, track
         from anchorpose.app.tracks_file import RESULTS, TRACKS
+        from anchorpose.app.video import NEW_SCORE
         from anchorpose.io.video.source import VideoSource
 
         self._check()
@@ -82,7 +84,8 @@ class Track:
                 (self.out / OVERLAY).unlink(missing_ok=True)
             audio = os.path.expanduser(self.source) if self.audio else None
             outputs = Outputs(self.out, self.overlay, audio, self.ids, self.panel)
-            whole = track(estimator, source, outputs, self._settings(source, fov), self.resume, self.new_score)
+            new_score = NEW_SCORE if self.new_score is None else self.new_score
+            whole = track(estimator, source, outputs, self._settings(source, fov, new_score), self.resume, new_score)
         for problem in source.problems():
             print(f"anchorpose: warning: {problem}", file=sys.stderr)
         if not (self.out / RESULTS).stat().st_size:
@@ -96,8 +99,8 @@ class Track:
     def _check(self) -> None:
         if self.audio and not self.overlay:
             raise InputError("--audio copies the sound into the overlay video, --no-overlay writes none; choose one")
-        if not self.new_score >= 0:
-            raise InputError(f"found --new-score {self.new_score}, wanted 0 or more")
+        if self.new_score is not None and not self.new_score >= 0:
+            raise InputError(f"found --new-score {self.new_score}, wanted 0 or more; 0 follows everybody")
         if self.panel and not self.overlay:
             raise InputError("--panel is a part of the overlay video, --no-overlay writes none; choose one")
         if self.finish.camera is not None and self.estimator.fov is not None:
@@ -127,11 +130,11 @@ class Track:
         if source.info.kind == "file" and given.exists() and (self.out / OVERLAY).resolve() == given.resolve():
             raise InputError(f"{self.source} would be replaced by the overlay video; choose another folder for --out")
 
-    def _settings(self, source: VideoSource, fov: float | None) -> dict[str, Any]:
+    def _settings(self, source: VideoSource, fov: float | None, new_score: float) -> dict[str, Any]:
         """The header of the results; two runs with the same can be one."""
         from anchorpose.app.estimator import DEFAULT_MODEL
 
         options = self.estimator
         return {"source": source.info.name, "fps": source.info.fps, "stride": self.stride, "start": self.start,
                 "end": self.end, "model": options.model or DEFAULT_MODEL, "max_side": options.max_side,
-                "min_score": options.min_score, "new_score": self.new_score, "fov": fov}  # fmt: skip
+                "min_score": options.min_score, "new_score": new_score, "fov": fov}  # fmt: skip

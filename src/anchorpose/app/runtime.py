@@ -102,7 +102,8 @@ def _full_names(wanted: Sequence[str], available: Sequence[str]) -> list[str]:
     names = {short.lower(): name for name in available for short in (name, name.removesuffix(_PROVIDER))}
     if unknown := [p for p in wanted if p.lower() not in names]:
         short = ", ".join(name.removesuffix(_PROVIDER).lower() for name in available)
-        raise InputError(f"onnxruntime here has no provider {', '.join(unknown)}; it has {short}")
+        raise InputError(f"onnxruntime here has no provider {', '.join(unknown)}; it has {short}; give one of these, "
+                         "or install the onnxruntime package that has it")  # fmt: skip
     return [names[p.lower()] for p in wanted]
 
 
