@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -6,11 +8,14 @@ from anchorpose.core.skeleton import LCR13
 from anchorpose.datasets.samples import Person
 from anchorpose.datasets.transforms import (
     Augmentation,
+    View,
     augment,
-    jitter_colour,
+    draw_view,
     keep_inside,
-    occlude,
+    move_people,
     random_similarity,
+    recolour,
+    show,
     to_centres,
     transform_person,
 )
@@ -83,19 +88,22 @@ def test_outside_joints_are_hidden_and_lost_people_ignored():
     assert lost.box.max() <= 100
 
 
-def test_joints_under_an_occluder_become_hidden():
+@pytest.mark.parametrize("seed", range(4))
+def test_joints_under_an_occluder_become_hidden(seed):
     image = np.random.default_rng(0).integers(0, 255, (128, 128, 3), np.uint8)
     grid = person_at([(x, y) for x in (20, 45, 70, 95) for y in (30, 60, 90)])
-    before = image.copy()
-    after = occlude(image, [grid], np.random.default_rng(3))[0]
-    changed = (image != before).any(2)
+    drawn = draw_view(128, 128, Augmentation(size=128, occluder=1.0), np.random.default_rng(seed))
+    plain = View(False, np.eye(2, 3), 0.0, (), 1.0, 1.0, 1.0)
+    assert len(drawn.occluders) == 2
+    changed = (show(image, replace(plain, occluders=drawn.occluders), 128) != show(image, plain, 128)).any(2)
+    after = move_people((grid,), replace(plain, occluders=drawn.occluders), 128, 128)[0]
     for (x, y), visible in zip(grid.joints2d[:12].astype(int), after.visible[:12], strict=True):
-        if visible == 0:
-            assert changed[y, x]
-    x, y = grid.joints2d[:12].astype(int).T
-    assert (after.visible[:12] == 0).any() == changed[y, x].any()
+        assert (visible == 0) == changed[y, x]
 
 
-def test_colour_jitter_of_strength_0_changes_nothing():
+def test_colours_of_strength_1_change_nothing():
     image = np.random.default_rng(0).integers(0, 255, (20, 20, 3), np.uint8)
-    assert np.abs(jitter_colour(image, 0.0, np.random.default_rng(0)).astype(int) - image).max() <= 1
+    plain = View(False, np.eye(2, 3), 0.0, (), 1.0, 1.0, 1.0)
+    assert np.abs(recolour(image, plain).astype(int) - image).max() <= 1
+    brighter = recolour(image, replace(plain, offset=1.1)).astype(int)
+    assert 8 < (brighter - image)[image < 200].mean() < 11

@@ -1,7 +1,10 @@
-"""Augmentation: one random affine map moves pixels, boxes, 2D and 3D together; then colour and occluders.
+"""Augmentation: one random affine map moves pixels, boxes, 2D and 3D together; then occluders and colour.
 
 The map is a similarity (scale, in-plane rotation, shift, mirror), so under scaled orthography the 3D pose of the new
 picture is the old one turned about the optical axis and mirrored in x.
+
+What is done to a photograph is drawn first (`View`), so that the same can be done to its pixels elsewhere
+(`anchorpose.datasets.decoded`).
 """
 
 from __future__ import annotations
@@ -17,6 +20,9 @@ from anchorpose.datasets.coco import mirrored
 from anchorpose.datasets.samples import Person
 
 Image = NDArray[np.uint8]
+OCCLUDERS = 2
+BRIGHTNESS = 96
+"""Grey levels that an offset of 1 adds."""
 _MIN_INSIDE = 0.3
 
 
@@ -43,6 +49,59 @@ class Augmentation:
     enlarge: float = 1.6
 
 
+@dataclass(frozen=True)
+class Occluder:
+    """A rectangle of a picture that is copied, upside down, over another place of it; pixels."""
+
+    x: int
+    y: int
+    to_x: int
+    to_y: int
+    width: int
+    height: int
+
+    def covers(self, joints2d: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """(j,) which of (j, 2) joints are under the copy."""
+        x, y = joints2d.T
+        with np.errstate(invalid="ignore"):
+            right, below = self.to_x + self.width, self.to_y + self.height
+            return np.asarray((x >= self.to_x) & (x < right) & (y >= self.to_y) & (y < below))
+
+
+@dataclass(frozen=True)
+class View:
+    """What is done to a photograph.
+
+    Args:
+        mirror: it is mirrored first. matrix: (2, 3) map from the (mirrored) photograph to the picture, pixel corners.
+        angle: rotation in `matrix`, radians. occluders: in turn. gain, offset, saturation: of its colours; 1 leaves
+            them as they are.
+    """
+
+    mirror: bool
+    matrix: NDArray[np.float64]
+    angle: float
+    occluders: tuple[Occluder, ...]
+    gain: float
+    offset: float
+    saturation: float
+
+
+def draw_view(width: int, height: int, options: Augmentation, rng: np.random.Generator) -> View:
+    """A random view of a photograph of that size."""
+    mirror = bool(rng.random() < options.flip)
+    matrix, angle = random_similarity(width, height, options, rng)
+    occluders = tuple(_draw_occluder(options.size, rng) for _ in range(OCCLUDERS) if rng.random() < options.occluder)
+    gain, offset, saturation = (1 + options.colour * rng.uniform(-1, 1, 3)).tolist()
+    return View(mirror, matrix, angle, occluders, gain, offset, saturation)
+
+
+def _draw_occluder(size: int, rng: np.random.Generator) -> Occluder:
+    w, h = rng.integers(size // 16, size // 4, 2)
+    (sx, dx), (sy, dy) = rng.integers(0, size - w, 2), rng.integers(0, size - h, 2)
+    return Occluder(*(int(v) for v in (sx, sy, dx, dy, w, h)))
+
+
 def augment(
     image: Image, people: tuple[Person, ...], options: Augmentation, rng: np.random.Generator
 ) -> tuple[Image, list[Person]]:
@@ -57,20 +116,29 @@ def augment(
     Returns:
         the (size, size, 3) picture and its people; those mostly outside keep a box only, so that they are ignored.
     """
-    people_now = list(people)
-    if rng.random() < options.flip:
-        people_now = [mirrored(p, image.shape[1]) for p in people_now]
+    view = draw_view(image.shape[1], image.shape[0], options, rng)
+    return show(image, view, options.size), move_people(people, view, image.shape[1], options.size)
+
+
+def show(image: Image, view: View, size: int) -> Image:
+    """The (size, size, 3) picture of a (h, w, 3) BGR photograph."""
+    if view.mirror:
         image = np.ascontiguousarray(image[:, ::-1])
-    matrix, angle = random_similarity(image.shape[1], image.shape[0], options, rng)
-    size = (options.size, options.size)
-    moved = np.asarray(cv2.warpAffine(image, to_centres(matrix), size, flags=cv2.INTER_LINEAR), np.uint8)
-    people_now = [transform_person(p, matrix, angle) for p in people_now]
-    people_now = [keep_inside(p, options.size) for p in people_now]
-    people_now = [p for p in people_now if boxes.area(boxes.clip(p.box, options.size, options.size)) > 0]
-    for _ in range(2):
-        if rng.random() < options.occluder:
-            people_now = occlude(moved, people_now, rng)
-    return jitter_colour(moved, options.colour, rng), people_now
+    picture = cv2.warpAffine(image, to_centres(view.matrix), (size, size), flags=cv2.INTER_LINEAR)
+    for o in view.occluders:
+        patch = picture[o.y : o.y + o.height, o.x : o.x + o.width].copy()
+        picture[o.to_y : o.to_y + o.height, o.to_x : o.to_x + o.width] = patch[::-1]
+    return recolour(np.asarray(picture, np.uint8), view)
+
+
+def move_people(people: tuple[Person, ...], view: View, width: int, size: int) -> list[Person]:
+    """The people of a photograph of that width as they are in the picture."""
+    moved = [mirrored(p, width) for p in people] if view.mirror else list(people)
+    moved = [keep_inside(transform_person(p, view.matrix, view.angle), size) for p in moved]
+    moved = [p for p in moved if boxes.area(boxes.clip(p.box, size, size)) > 0]
+    for occluder in view.occluders:
+        moved = [replace(p, visible=np.where(occluder.covers(p.joints2d), 0, p.visible).astype(np.int8)) for p in moved]
+    return moved
 
 
 def random_similarity(
@@ -123,25 +191,8 @@ def keep_inside(person: Person, size: int) -> Person:
     return replace(person, visible=np.where(person.labelled & ~inside, 0, person.visible).astype(np.int8))
 
 
-def occlude(image: Image, people: list[Person], rng: np.random.Generator) -> list[Person]:
-    """Copy a rectangle over another place of the picture, in place; joints under it become hidden."""
-    size = image.shape[0]
-    w, h = rng.integers(size // 16, size // 4, 2)
-    (sx, dx), (sy, dy) = rng.integers(0, size - w, 2), rng.integers(0, size - h, 2)
-    patch = image[sy : sy + h, sx : sx + w].copy()
-    image[dy : dy + h, dx : dx + w] = patch[::-1]
-    result = []
-    for person in people:
-        x, y = person.joints2d.T
-        with np.errstate(invalid="ignore"):
-            under = (x >= dx) & (x < dx + w) & (y >= dy) & (y < dy + h)
-        result.append(replace(person, visible=np.where(under, 0, person.visible).astype(np.int8)))
-    return result
-
-
-def jitter_colour(image: Image, strength: float, rng: np.random.Generator) -> Image:
-    """Random brightness, contrast and saturation of a BGR picture."""
-    gain, offset, saturation = 1 + strength * rng.uniform(-1, 1, 3)
+def recolour(image: Image, view: View) -> Image:
+    """The view's brightness, contrast and saturation of a BGR picture."""
     grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-    mixed = cv2.addWeighted(image, saturation, grey, 1 - saturation, 0)
-    return np.asarray(cv2.convertScaleAbs(mixed, alpha=gain, beta=(offset - 1) * 96), dtype=np.uint8)
+    mixed = cv2.addWeighted(image, view.saturation, grey, 1 - view.saturation, 0)
+    return np.asarray(cv2.convertScaleAbs(mixed, alpha=view.gain, beta=(view.offset - 1) * BRIGHTNESS), dtype=np.uint8)
