@@ -1,7 +1,8 @@
 """What each part of LCR-Net++ is worth: one network, its answers kept, and every row another way of using them.
 
 The network (a run's folder or released weights) looks at each photograph once, the second pass three times in turn.
-Rows that need another training (`--train`) start from the trunk alone and take the same number of steps each.
+Rows of another K (`--train`) keep all of the released weights but the output layers of the head, which begin anew, and
+train the head for the same number of steps each, also at the released K.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,10 +38,12 @@ from anchorpose.training.export import load_model
 from anchorpose.training.fit import FitOptions, fit
 from anchorpose.training.presets import Preset, find_preset
 from anchorpose.training.release import Release, Start
-from anchorpose.training.trunk_weights import load_trunk
 
 PASSES = 3
 WHOLE = 1e3  # a window so wide that the mean of a heat map is that of all of it
+LOOKS = (*((n, WINDOW) for n in range(1, PASSES + 1)), (1, WHOLE))
+OUTPUT_LAYERS = ("head.classify", "head.regress")
+REPLAY = 3  # a step's features are those of a frozen trunk; each is learnt from some four times
 FIGURES = ("coco AP", "coco AP50", "lspe PCK", "MPJPE", "PA-MPJPE", "3DPCK", "ms of integration")
 
 
@@ -74,7 +77,7 @@ def main() -> None:
         ("rendered", args.scenes / "annotations.json", args.scenes / "images"))}  # fmt: skip
     sets = {name: (first(truth, args.count, name == "rendered"), images) for name, (truth, images) in sets.items()}
     if args.train:
-        lines = [[name, *measure_trained(args, preset, sets)] for name, preset in trainings(args.train)]
+        lines = [line for anchors in args.train for line in measure_trained(args, anchors, sets)]
     else:
         model, preset = load(args.weights)
         answers = {name: {i.file_name: answer(model, images / i.file_name, preset.max_side)
@@ -90,10 +93,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--scenes", type=Path, required=True, help="rendered test set: annotations.json and images/")
     parser.add_argument("--count", type=int, help="only the first photographs of each set")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--train", nargs="*", default=[], help="K=10 K=50 ... or presets, to train and measure")
+    parser.add_argument("--train", nargs="*", type=int, default=[], help="numbers of anchor-poses to train with")
     parser.add_argument("--steps", type=int, default=250, help="of each training")
     parser.add_argument("--card", type=Path, help="data card for --train")
-    parser.add_argument("--trunk", type=Path, help="safetensors of the trunk for --train")
     parser.add_argument("--work", type=Path, default=Path("ablation"), help="where the trainings are kept")
     return parser.parse_args()
 
@@ -117,22 +119,21 @@ def load(weights: str) -> tuple[LCRNet, Preset]:
 
 
 @torch.inference_mode()
-def answer(model: LCRNet, path: Path, max_side: int) -> Answer:
-    """Proposals and, where the network has a second pass, what each look of it says."""
+def answer(model: LCRNet, path: Path, max_side: int, looks: Sequence[tuple[int, float]] = LOOKS) -> Answer:
+    """Proposals and, where the network has a second pass, what it says after each of `looks` (passes, window)."""
     image = read_image(path)
     padded, factor = letterbox(image, max_side)
     back = 1 / factor[0], 1 / factor[1]
-    looks = []
-    for passes, window in (*((n, WINDOW) for n in range(1, PASSES + 1)), (1, WHOLE)):
+    said = []
+    for passes, window in looks:
         if model.second is not None:
             model.passes, model.second.window = passes, window
-        elif passes > 1 or window == WHOLE:
-            break
         found, people = model(torch.from_numpy(padded)[None])
-        if people is not None:
-            looks.append(Refined(*(t.numpy() for t in people)).scaled(back))
+        if people is None:
+            break
+        said.append(Refined(*(t.numpy() for t in people)).scaled(back))
     proposals = Proposals(*(t.numpy() for t in found)).scaled(back)
-    return Answer(image.shape[1], image.shape[0], proposals, tuple(looks))
+    return Answer(image.shape[1], image.shape[0], proposals, tuple(said))
 
 
 def rows(preset: Preset) -> list[Row]:
@@ -194,37 +195,35 @@ def people(row: Row, answer: Answer, anchors: int, name: str, times: list[float]
                  joints3d, nowhere, found.visibility, states, found.hypotheses)  # fmt: skip
 
 
-def trainings(wanted: list[str]) -> list[tuple[str, Preset]]:
-    """Presets to train: lcrnet-lite with another K, without the second pass (`first`), or another preset."""
-    lite = find_preset("lcrnet-lite")
-    found = []
-    for name in wanted:
-        if name.startswith("K="):
-            preset = replace(lite, anchors=int(name[2:]))
-        else:
-            preset = replace(lite, second_width=0) if name == "first" else find_preset(name)
-        found.append((name, preset))
-    return found
-
-
 def measure_trained(
-    args: argparse.Namespace, preset: Preset, sets: Mapping[str, tuple[Annotations, Path]]
-) -> list[str]:
-    """Train from the trunk for `--steps`, and measure."""
+    args: argparse.Namespace, count: int, sets: Mapping[str, tuple[Annotations, Path]]
+) -> list[list[str]]:  # fmt: skip
+    """Two rows of another number of anchor-poses: with the released second pass, and the first pass alone."""
+    release = Release(find_model(args.weights))
+    preset = replace(find_preset(release.preset), anchors=count, frozen=True, replay=REPLAY)
     data = read_data([str(args.card)])
     samples = data.samples()
     torch.manual_seed(0)
-    anchors = data.anchors(samples, preset.anchors, 0)
+    anchors = data.anchors(samples, count, 0)
     model = preset.build(anchors)
-    start = Start(load_trunk(model.trunk, args.trunk if preset.backbone == "movenet-multipose" else None))
+    own = model.state_dict()
+    kept = {n: t for n, t in release.tensors.items()
+            if n in own and own[n].shape == t.shape and not n.startswith(OUTPUT_LAYERS)}  # fmt: skip
+    model.load_state_dict(kept, strict=False)
+    for part in (model.pyramid, model.localization):
+        part.requires_grad_(False)
+    second, model.second = model.second, None
     dataset = PoseDataset(samples, anchors, preset.augmentation, 0)
-    out = args.work / f"{preset.name}_{preset.anchors}_{preset.second_width}_{args.steps}"
-    fit(preset, model, data, anchors, dataset,
-        FitOptions(out, epochs=(args.steps + 0.5) / (len(dataset) // preset.batch_size)), start)  # fmt: skip
+    out = args.work / f"{preset.name}_{count}_{args.steps}"
+    fit(preset, model, data, dataset,
+        FitOptions(out, epochs=(args.steps + 0.5) / (len(dataset) // preset.batch_size)),
+        Start("released weights without output layers"))  # fmt: skip
+    model.second = second
     model.eval()
-    answers = {name: {i.file_name: answer(model, images / i.file_name, preset.max_side)
+    answers = {name: {i.file_name: answer(model, images / i.file_name, preset.max_side, LOOKS[:1])
                       for i in tqdm(truth.images, name)} for name, (truth, images) in sets.items()}  # fmt: skip
-    return measure(rows(preset)[0], answers, sets, len(anchors))
+    return [[f"K = {count}, {row.name}", *measure(row, answers, sets, len(anchors))]
+            for row in rows(preset) if row.name in ("second pass, 1 look", "first pass alone")]  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -133,7 +133,7 @@ def train(folders: Folders, row: str, steps: int, trunk: Path) -> dict[str, dict
     dataset = PoseDataset(data.samples(), anchors, preset.augmentation, 0)
     out = folders.work / f"run_{row}_{steps}"
     options = FitOptions(out, epochs=(steps + 0.5) / (len(dataset) // preset.batch_size))
-    fit(preset, model, data, anchors, dataset, options, source)
+    fit(preset, model, data, dataset, options, source)
     return measure(folders, out)
 
 

@@ -40,6 +40,24 @@ def test_proposals_are_scored_sorted_and_inside_the_contract(lite):
     assert (people.errors > 0).all()
 
 
+def test_unlikely_boxes_are_no_proposals_but_the_likeliest_is(lite):
+    """Those left are the first of all, as many as are likely; and never none."""
+    levels = [torch.randn(1, 16, 160 // s, 160 // s, generator=torch.Generator().manual_seed(s)) for s in (8, 16, 32)]
+    with torch.inference_mode():
+        lite.localization.least_logit = -float("inf")
+        every = lite.localization.propose(levels, (160, 160))
+        logits = torch.cat([t.flatten() for t in lite.localization.head(levels)[0]]).sort().values
+        counts = []
+        for share in (0.99, 0.999):
+            lite.localization.least_logit = float(logits[int(share * len(logits))])
+            fewer = lite.localization.propose(levels, (160, 160))
+            assert torch.equal(fewer, every[: len(fewer)])
+            counts.append(len(fewer))
+        lite.localization.least_logit = 1e3
+        assert torch.equal(lite.localization.propose(levels, (160, 160)), every[:1])
+    assert len(every) > counts[0] > counts[1] > 0
+
+
 def test_decode_places_anchors_in_their_boxes(lite, anchors):
     """With no offsets and one certain class, the proposal is that anchor in that box."""
     from anchorpose.lcrnet.heads import RegionOutput

@@ -79,7 +79,7 @@ def noted(run, losses, started):
         print(json.dumps(told), file=file)
     return advance(run, losses, started)
 loop._Run._advance = noted
-fit(preset, model, read, anchors, dataset,
+fit(preset, model, read, dataset,
     FitOptions(folder, epochs=epochs, batch_size=batch, workers=0, mixed_precision="no"), Start("random"))
 """
 

@@ -77,6 +77,9 @@ class Train:
     """Images a step; the preset's own number unless given."""
     workers: Annotated[int, tyro.conf.arg(metavar="N")] = 2
     """Processes that read images."""
+    decode_once: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="")] = None
+    """Keep all photographs in the memory of the training device, with the longer side at most PIXELS, and make their
+    random views there: far faster on a GPU. They take 0.8 MB each at 512."""
     seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
     """Start of all random numbers."""
     trunk_weights: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None
@@ -104,12 +107,13 @@ class Train:
         options = FitOptions(out=self.out, epochs=self.epochs, minutes=self.minutes, batch_size=self.batch_size,
                              workers=self.workers, seed=self.seed, resume=self.resume)  # fmt: skip
         start = None if self.start is None else find_model(self.start)
-        print(train(self.preset, self.data, options, self.trunk_weights, self.val, start))
+        print(train(self.preset, self.data, options, self.trunk_weights, self.val, start, self.decode_once))
         return 0
 
     def _refuse(self, whose: str, *more: tuple[str, object]) -> None:
         """InputError for options that only the training of a whole network takes."""
-        given = {"--batch-size": self.batch_size, "--trunk-weights": self.trunk_weights}
+        given = {"--batch-size": self.batch_size, "--trunk-weights": self.trunk_weights,
+                 "--decode-once": self.decode_once}  # fmt: skip
         if wrong := [name for name, value in (*given.items(), *more) if not (value in (None, ()) or value is False)]:
             raise InputError(f"found {', '.join(wrong)}, which {whose} does not take; leave it out")
 

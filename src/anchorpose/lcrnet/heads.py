@@ -9,8 +9,11 @@ from torch import Tensor, nn
 from torchvision.ops import MultiScaleRoIAlign, roi_align
 
 from anchorpose.core.skeleton import COCO17, LCR13, base_name
+from anchorpose.lcrnet import windows
+from anchorpose.lcrnet.low_rank import LowRank, linear
 
 JOINTS = 13
+_LEAST_HEAT = 1e-4
 REGRESSION_SCALE = 5.0
 """Regression outputs are divided by this, as in the authors' release (reference 1.3)."""
 
@@ -55,7 +58,7 @@ class JointEvidence(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.register_buffer("votes_at", unit_grid(self.VOTES), persistent=False)
-        self.register_buffer("heat_at", unit_grid(self.GRID), persistent=False)
+        self.register_buffer("heat_at", windows.along(self.GRID), persistent=False)
 
     skipped = 17 * (2 + 5 * len(WIDTHS))
     features = skipped + 17 * (GRID // 2) ** 2
@@ -70,11 +73,11 @@ class JointEvidence(nn.Module):
         heat = roi_align(dense[:, 1:18].contiguous(), rois, self.GRID, 0.25, sampling_ratio=1, aligned=True)
         first = self._vote(coarse, size)
         parts = [first.flatten(1)]
-        logits = self.SHARPNESS * (heat.flatten(2) + 1e-4).log()
-        distance = (first**2).sum(-1, keepdim=True) - 2 * first @ self.heat_at.T + (self.heat_at**2).sum(1)
-        for width in self.WIDTHS:
-            attention = (logits - distance / (2 * width**2)).softmax(-1)
-            place, confidence = attention @ self.heat_at, (attention * heat.flatten(2)).sum(-1)
+        likely = (heat + _LEAST_HEAT) ** self.SHARPNESS
+        x, y = windows.factors(first, self.heat_at, self.WIDTHS)
+        places, total = windows.weighted_mean(likely, x, y, self.heat_at)
+        confidences = windows.weighted_sum(likely * heat, x, y) / total
+        for place, confidence in zip(places.unbind(2), confidences.unbind(2), strict=True):
             gated = confidence[..., None] * (place - 0.5)
             parts += [place.flatten(1), confidence, gated.flatten(1)]
         skip = torch.cat(parts, 1)
@@ -87,7 +90,7 @@ class JointEvidence(nn.Module):
         # MoveNet counts cells from their top-left corner, RoIAlign from their centre: half a cell (2 px) between.
         votes = self.votes_at.T + (offsets * 4.0 - 2.0) / size[:, None, :, None]
         away = ((self.votes_at - 0.5) ** 2).sum(1)
-        weight = (self.CENTRE_WEIGHT * (centre + 1e-4).log() - self.AWAY_WEIGHT * away).softmax(1)
+        weight = (self.CENTRE_WEIGHT * (centre + _LEAST_HEAT).log() - self.AWAY_WEIGHT * away).softmax(1)
         return (votes * weight[:, None, None]).sum(-1).clamp(-0.5, 1.5)
 
 
@@ -97,25 +100,30 @@ class PoseHead(nn.Module):
     Args:
         channels: of the pyramid. strides: of its levels. count: K. hidden: width of the two layers.
         evidence: use `JointEvidence` beside the pooled features.
+        ranks: of the two layers and of the regression's weights for them; 0 is full rank (`lcrnet.low_rank`).
     """
 
     def __init__(self, channels: int, strides: tuple[int, ...], count: int, hidden: int, evidence: bool,
-                 dropout: float = 0.0) -> None:  # fmt: skip
+                 dropout: float = 0.0, ranks: tuple[int, int, int] = (0, 0, 0)) -> None:  # fmt: skip
         super().__init__()
         self.count, self.strides = count, strides
         names = [str(i) for i in range(len(strides))]
         self.pool = MultiScaleRoIAlign(names, 7, 2, canonical_scale=160, canonical_level=4)
         self.evidence = JointEvidence() if evidence else None
         skip = JointEvidence.skipped if evidence else 0
-        self.hidden1 = nn.Linear(channels * 49 + (JointEvidence.features if evidence else 0), hidden)
-        self.hidden2 = nn.Linear(hidden, hidden)
+        self.hidden1 = linear(channels * 49 + (JointEvidence.features if evidence else 0), hidden, ranks[0])
+        self.hidden2 = linear(hidden, hidden, ranks[1])
         self.dropout = nn.Dropout(dropout)
         self.classify = nn.Linear(hidden + skip, 2 * count + 1)
-        self.regress = nn.Linear(hidden + skip, 2 * count * 5 * JOINTS)
+        self.regress = linear(hidden + skip, 2 * count * 5 * JOINTS, ranks[2], kept=skip)
         self.see = nn.Linear(hidden + skip, JOINTS)
-        for layer, std in ((self.classify, 0.01), (self.regress, 0.001), (self.see, 0.01)):
+        for layer, std in ((self.classify, 0.01), (self._last_of_regress, 0.001), (self.see, 0.01)):
             nn.init.normal_(layer.weight, std=std)
             nn.init.zeros_(layer.bias)
+
+    @property
+    def _last_of_regress(self) -> nn.Linear:
+        return self.regress.outer if isinstance(self.regress, LowRank) else self.regress
 
     @torch.no_grad()
     def start_from_evidence(self, anchors2d: Tensor) -> None:
@@ -124,9 +132,10 @@ class PoseHead(nn.Module):
         Joints begin at their expected place; knees and ankles of upper-body classes, which lie outside the region,
         at their votes. anchors2d: (2K, 13, 2) box coordinates. Head tops begin at the anchor.
         """
-        weight = self.regress.weight.view(2 * self.count, 5, JOINTS, -1)
-        bias = self.regress.bias.view(2 * self.count, 5, JOINTS)
-        start = self.hidden2.out_features
+        last = self._last_of_regress
+        weight = last.weight.view(2 * self.count, 5, JOINTS, -1)
+        bias = last.bias.view(2 * self.count, 5, JOINTS)
+        start = last.in_features - JointEvidence.skipped
         lower = {i for i, name in enumerate(LCR13.joints) if base_name(name) in ("knee", "ankle")}
         for joint, source in enumerate(COCO17.map_to(LCR13)):
             for axis in range(2 if source >= 0 else 0):
@@ -172,6 +181,5 @@ class PoseHead(nn.Module):
 
 def unit_grid(side: int) -> Tensor:
     """(side * side, 2) x, y of the cell centres of a unit square, row by row."""
-    centres = (torch.arange(side) + 0.5) / side
-    y, x = torch.meshgrid(centres, centres, indexing="ij")
+    y, x = torch.meshgrid(windows.along(side), windows.along(side), indexing="ij")
     return torch.stack([x.flatten(), y.flatten()], 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -53,16 +55,18 @@ class Localization(RegionProposalNetwork):
         channels: of every pyramid level.
         sizes: anchor sizes in pixels for each level.
         pre_nms, post_nms: proposals kept before and after NMS, (training, inference).
+        min_objectness: probability below which a box is no proposal at inference, but for the likeliest.
     """
 
     def __init__(
         self, channels: int, sizes: tuple[tuple[int, ...], ...], pre_nms: tuple[int, int], post_nms: tuple[int, int],
-        nms_threshold: float = 0.7,
+        nms_threshold: float = 0.7, min_objectness: float = 0.0,
     ) -> None:  # fmt: skip
         anchors = AnchorGenerator(sizes, ((0.5, 1.0, 2.0),) * len(sizes))
         head = SteadyRPNHead(channels, anchors.num_anchors_per_location()[0])
         kept = ({"training": n[0], "testing": n[1]} for n in (pre_nms, post_nms))
         super().__init__(anchors, head, 0.7, 0.3, 256, 0.5, *kept, nms_threshold)
+        self.least_logit = math.log(min_objectness / (1 - min_objectness)) if min_objectness else -math.inf
 
     def assign_targets_to_anchors(
         self, anchors: list[Tensor], targets: list[dict[str, Tensor]]
@@ -95,7 +99,10 @@ class Localization(RegionProposalNetwork):
         boxes = self.box_coder.decode_single(moves[best.indices], cells[best.indices])
         limits = boxes.new_tensor([image_size[1], image_size[0], image_size[1], image_size[0]])
         boxes = torch.minimum(boxes.clamp(min=0), limits)
-        return boxes[nms(boxes, best.values, self.nms_thresh)[: self.post_nms_top_n()]]
+        kept = nms(boxes, best.values, self.nms_thresh)[: self.post_nms_top_n()]
+        # The likeliest is always looked at, as in `people`: ONNX has reshapes that fail where there is nothing.
+        likely = (best.values[kept] >= self.least_logit) | (torch.arange(len(kept), device=kept.device) == 0)
+        return boxes[kept[torch.nonzero(likely).flatten()]]
 
     @staticmethod
     def _grid(base: Tensor, height: int, width: int, stride: tuple[int, int]) -> Tensor:

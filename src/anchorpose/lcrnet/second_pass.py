@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.ops import roi_align
 
+from anchorpose.lcrnet import windows
 from anchorpose.lcrnet.heads import JOINTS, unit_grid
 
 GRID = 24
@@ -159,8 +160,9 @@ class SecondPass(nn.Module):
 
     def _mixed(self, pooled: list[Tensor], before: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (s, width, GRID, GRID) for the heat maps and (s, 2 width, GRID / 2, GRID / 2)."""
-        gaussians = torch.exp(-((before[:, :, None] - self.cells) ** 2).sum(3) / (2 * _GAUSSIAN**2))
-        x = self.high(self.enter(torch.cat([*pooled[:2], gaussians.unflatten(2, (GRID, GRID))], 1)))
+        right, down = windows.factors(before, self.cells[:GRID, 0], (_GAUSSIAN,))
+        gaussians = down.mT * right
+        x = self.high(self.enter(torch.cat([*pooled[:2], gaussians], 1)))
         low = self.low(self.mix(torch.cat([self.down(x), *pooled[2:]], 1)))
         return self.late(x + F.interpolate(self.up(low), scale_factor=2.0, mode="nearest")), low
 
@@ -181,10 +183,9 @@ def peaks(likely: Tensor, cells: Tensor, window: float = WINDOW) -> Tensor:
         row = likely.new_tensor([_NEIGHBOUR, 1.0, _NEIGHBOUR])
         maps = likely.detach().reshape(-1, 1, side, side)
         best = F.conv2d(maps, (row[:, None] * row)[None, None], padding=1).flatten(1).argmax(1)
-        centre = cells[best].unflatten(0, likely.shape[:2])
-        near = torch.exp(-((centre[:, :, None] - cells) ** 2).sum(3) / (2 * window**2))
-    weight = likely * near
-    return (weight @ cells) / weight.sum(2, keepdim=True).clamp(min=1e-12)
+        along = cells[:side, 0]
+        x, y = windows.factors(cells[best].unflatten(0, likely.shape[:2]), along, (window,))
+    return windows.weighted_mean(likely.unflatten(2, (side, side)), x, y, along)[0].squeeze(2)
 
 
 def limited(move: Tensor, places: Tensor) -> Tensor:

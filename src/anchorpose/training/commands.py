@@ -12,14 +12,16 @@ import torch
 from accelerate import PartialState
 
 from anchorpose.core.errors import InputError
+from anchorpose.datasets.decoded import Photographs, PlannedDataset
 from anchorpose.datasets.loader import PoseDataset
+from anchorpose.datasets.samples import Sample
 from anchorpose.io.files import write_json
 from anchorpose.training.checkpoint import find_checkpoint
-from anchorpose.training.data import read_data
+from anchorpose.training.data import Data, read_data
 from anchorpose.training.export import load_model
 from anchorpose.training.fit import FitOptions, fit
 from anchorpose.training.loop import LoopOptions
-from anchorpose.training.presets import find_preset
+from anchorpose.training.presets import Preset, find_preset
 from anchorpose.training.release import Release, Start
 from anchorpose.training.second.collect import CollectOptions, collect
 from anchorpose.training.second.fit import fit_second
@@ -29,7 +31,7 @@ from anchorpose.training.validate import validate
 
 def train(
     preset_name: str, data: Sequence[str], options: FitOptions, trunk_weights: Path | None = None,
-    val: Sequence[str] = (), start: Path | None = None,
+    val: Sequence[str] = (), start: Path | None = None, decode_once: int | None = None,
 ) -> Path:  # fmt: skip
     """Train a preset, and measure it.
 
@@ -37,6 +39,7 @@ def train(
         preset_name: see `presets`. data: data cards or `FILE.json=IMAGES` pairs. options: of the run.
         trunk_weights: safetensors for the trunk. val: `FILE.json=IMAGES` pairs whose figures go into the card.
         start: released ONNX file of the same preset whose weights and anchor-poses the run begins with.
+        decode_once: keep all photographs in the device's memory, with the longer side at most so many pixels.
 
     Returns:
         the last checkpoint's folder.
@@ -54,11 +57,26 @@ def train(
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     model = preset.build(anchors)
     begin = release.fill(model) if release else Start(load_trunk(model.trunk, trunk_weights))
-    dataset = PoseDataset(samples, anchors, replace(preset.augmentation), options.seed, read.fresh)
-    folder = fit(preset, model, read, anchors, dataset, options, begin)
+    if decode_once is None:
+        photographs = None
+        dataset: PoseDataset | PlannedDataset = PoseDataset(samples, anchors, preset.augmentation, options.seed,
+                                                            read.fresh)  # fmt: skip
+    else:
+        photographs = _decoded(read, samples, decode_once, preset)
+        dataset = PlannedDataset(samples, anchors, preset.augmentation, options.seed, photographs)
+    folder = fit(preset, model, read, dataset, options, begin, photographs)
     if pairs and PartialState().is_main_process:
         measure(options.out, pairs)
     return folder
+
+
+def _decoded(data: Data, samples: Sequence[Sample], side: int, preset: Preset) -> Photographs:
+    if data.fresh:
+        raise InputError(f"found {data.fresh[0].name}, which makes new pictures every time; leave out --decode-once")
+    if side < preset.augmentation.size // 2:
+        raise InputError(f"found --decode-once {side}, wanted at least {preset.augmentation.size // 2} px, half the "
+                         "side of a training picture")  # fmt: skip
+    return Photographs([s.image for s in samples], side, PartialState().device)
 
 
 def train_second(

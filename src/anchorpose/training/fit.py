@@ -21,8 +21,8 @@ from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from anchorpose.core.errors import InputError
-from anchorpose.datasets.loader import PoseDataset, Target, collate
-from anchorpose.lcrnet.anchors import AnchorPoses
+from anchorpose.datasets.decoded import Photographs, Plan, PlannedDataset, collate_plans
+from anchorpose.datasets.loader import Joined, PoseDataset, Target, collate
 from anchorpose.lcrnet.model import LCRNet
 from anchorpose.lcrnet.trunks import TrunkFeatures
 from anchorpose.training.checkpoint import find_checkpoint, progress_of, provenance, read_card, restore, save_checkpoint
@@ -90,16 +90,17 @@ def fit(
     preset: Preset,
     model: LCRNet,
     data: Data,
-    anchors: AnchorPoses,
-    dataset: PoseDataset,
+    dataset: PoseDataset | PlannedDataset,
     options: FitOptions,
     start: Start,
+    photographs: Photographs | None = None,
 ) -> Path:
     """Train, and write the last checkpoint into `options.out/last`.
 
     Args:
-        preset, model, data, anchors, dataset: what is trained on what. options: of the run.
+        preset, model, data, dataset: what is trained on what. options: of the run.
         start: what the weights begin with; released ones learn at `preset.tuned_rate`.
+        photographs: of a `PlannedDataset`, in the memory of the device.
 
     Returns:
         the checkpoint's folder.
@@ -117,7 +118,7 @@ def fit(
     progress = _resume(options, preset, model, averaged, optimizer) if options.resume else Progress()
     wrapped, optimizer = accelerator.prepare(TrainingModel(model), optimizer)
     card = card_of(preset, data, start) | {"processes": accelerator.num_processes}
-    run = _Run(preset, options, accelerator, wrapped, model, averaged, optimizer, progress, card)
+    run = _Run(preset, options, accelerator, wrapped, model, averaged, optimizer, progress, card, photographs)
     run.train(dataset)
     return options.out / "last"
 
@@ -127,7 +128,8 @@ class _Run:
 
     def __init__(self, preset: Preset, options: FitOptions, accelerator: Accelerator, wrapped: nn.Module,
                  model: LCRNet, averaged: AveragedModel, optimizer: torch.optim.Optimizer, progress: Progress,
-                 card: dict[str, Any]) -> None:  # fmt: skip
+                 card: dict[str, Any], photographs: Photographs | None) -> None:  # fmt: skip
+        self.photographs = photographs
         self.preset, self.options, self.accelerator, self.wrapped = preset, options, accelerator, wrapped
         self.model, self.averaged, self.optimizer, self.progress, self.card = model, averaged, optimizer, progress, card
         self.batch_size = options.batch_size or preset.batch_size
@@ -137,7 +139,7 @@ class _Run:
         self.saved = time.monotonic()
         self.total = 0
 
-    def train(self, dataset: PoseDataset) -> None:
+    def train(self, dataset: PoseDataset | PlannedDataset) -> None:
         """Epochs until the steps or the minutes are used up."""
         share = self.batch_size * self.accelerator.num_processes
         if len(dataset) < share:
@@ -150,9 +152,9 @@ class _Run:
         bar = tqdm(total=100.0, unit="%", disable=not main, initial=round(100 * self.done, 2), mininterval=5)
         self.wrapped.train()
         while self.done < 1:
-            for images, targets in self._batches(dataset):
+            for given, joined in self._batches(dataset):
                 started = time.monotonic()
-                losses = self._advance(self._step(images, targets), started)
+                losses = self._advance(self._step(self._pictures(given), joined.split()), started)
                 self._report(writer, bar, losses)
                 if self.done >= 1:
                     break
@@ -169,14 +171,23 @@ class _Run:
             return self.progress.seconds / (60 * self.options.minutes)
         return self.progress.step / self.total
 
-    def _batches(self, dataset: PoseDataset) -> Iterator[tuple[Tensor, list[Target]]]:
+    def _pictures(self, given: Tensor | Plan) -> Tensor:
+        """(b, 3, size, size) uint8 RGB of what the loader gave."""
+        if isinstance(given, Tensor):
+            return given
+        assert self.photographs is not None, "a PlannedDataset needs its photographs"
+        return self.photographs.pictures(given, self.preset.augmentation.size)
+
+    def _batches(self, dataset: PoseDataset | PlannedDataset) -> Iterator[tuple[Tensor | Plan, Joined]]:
         dataset.epoch = self.progress.epoch
         shuffled = torch.Generator().manual_seed(self.options.seed + 104729 * self.progress.epoch)
         order = torch.randperm(len(dataset), generator=shuffled).tolist()
         order = order[self.progress.batch * self.batch_size * self.accelerator.num_processes :]
         workers = self.options.workers
-        loader = DataLoader(dataset, self.batch_size, sampler=order, num_workers=workers, collate_fn=collate,
-                            drop_last=True, prefetch_factor=3 if workers else None)  # fmt: skip
+        loader: DataLoader[Any] = DataLoader(
+            dataset, self.batch_size, sampler=order, num_workers=workers, drop_last=True,
+            collate_fn=collate if isinstance(dataset, PoseDataset) else collate_plans,
+            prefetch_factor=3 if workers else None)  # fmt: skip
         return iter(self.accelerator.prepare(loader))
 
     def _step(self, images: Tensor, targets: list[Target]) -> dict[str, Tensor]:

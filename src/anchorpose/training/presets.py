@@ -30,8 +30,10 @@ class Preset:
         trunk_rate: learning rate of the trunk over that of the rest. tuned_rate: that of other released weights.
         second_width: channels of the second pass; 0 leaves it out. passes: how often it looks at inference.
         anchors: K. width: channels of the pyramid. hidden: of the two fully connected layers.
+        ranks: of their weights and of the regression's (`lcrnet.heads.PoseHead`).
         anchor_sizes: of the RPN, pixels, for each level.
-        pre_nms, post_nms: proposals of the RPN (training, inference). max_proposals: poses given to PPI.
+        pre_nms, post_nms: proposals of the RPN (training, inference). min_objectness: of them at inference.
+        max_proposals: poses given to PPI.
         regions, positive_share: regions a picture and how many of them on people.
         smooth_l1_beta, loss_weights: of the losses.
         learning_rate, weight_decay, batch_size, epochs, warmup_steps, ema, clip, dropout: of the optimiser.
@@ -49,6 +51,7 @@ class Preset:
     anchor_sizes: tuple[tuple[int, ...], ...]
     pre_nms: tuple[int, int] = (2000, 1000)
     post_nms: tuple[int, int] = (300, 100)
+    min_objectness: float = 0.0
     max_proposals: int = 256
     regions: int = 32
     positive_share: float = 0.25
@@ -69,6 +72,7 @@ class Preset:
     frozen_blocks: int = 0
     trunk_rate: float = 1.0
     tuned_rate: float = 1.0
+    ranks: tuple[int, int, int] = (0, 0, 0)
     second_width: int = 0
     passes: int = 1
     people: PeopleOptions = field(default_factory=PeopleOptions)
@@ -81,8 +85,10 @@ class Preset:
         if isinstance(trunk, MoveNetFeatures):
             trunk.freeze_early(self.frozen_blocks)
         pyramid = Pyramid(trunk.channels, self.width)
-        localization = Localization(self.width, self.anchor_sizes, self.pre_nms, self.post_nms)
-        head = PoseHead(self.width, self.strides, len(anchors), self.hidden, evidence=own, dropout=self.dropout)
+        localization = Localization(self.width, self.anchor_sizes, self.pre_nms, self.post_nms,
+                                    min_objectness=self.min_objectness)  # fmt: skip
+        head = PoseHead(self.width, self.strides, len(anchors), self.hidden, evidence=own, dropout=self.dropout,
+                        ranks=self.ranks)  # fmt: skip
         second = None
         if self.second_width:
             assert isinstance(trunk, MoveNetFeatures), "a second pass needs MoveNet's trunk"
@@ -98,11 +104,13 @@ class Preset:
 _LITE = Preset(
     name="lcrnet-lite", backbone="movenet-multipose", strides=(8, 16, 32), frozen=False, anchors=20, width=96,
     hidden=1024, anchor_sizes=((24, 48), (80, 130), (210, 340)), pre_nms=(400, 400), post_nms=(100, 100),
-    regions=32, positive_share=0.5, smooth_l1_beta=0.1,
+    min_objectness=0.1, regions=32, positive_share=0.5, smooth_l1_beta=0.1,
     loss_weights={"regression2d": 10.0, "regression3d": 4.0, "visibility": 0.5, "second_heat": 1.0, "second3d": 4.0,
                   "second_visibility": 0.5},
     learning_rate=1e-3, weight_decay=0.05, dropout=0.1, batch_size=8, frozen_blocks=6, trunk_rate=0.03, tuned_rate=0.1,
     second_width=64,
+    # Of ranks without loss (`benchmarks/ablation.py --ranks`) those that take a tenth of the time.
+    ranks=(64, 96, 128),
     augmentation=Augmentation(rotation=25.0),
     # Looking at unlikely people too gains 0.003 AP on coco/val; an IoU of 0.6 another 0.001 for half as many more.
     # Below a score of 0.3 precision falls more than recall rises: `anchorpose evaluate coco --report`.

@@ -24,7 +24,8 @@ def looked_at(drawn):
     """(network, a batch as it was pooled, what the second pass says of it by its own way)."""
     _, model, _, dataset = drawn
     model.eval()
-    images, targets = collate([dataset[i] for i in range(4)])
+    images, joined = collate([dataset[i] for i in range(4)])
+    targets = joined.split()
     with torch.inference_mode():
         pooled = look(model, images, targets, torch.Generator().manual_seed(0))
         own = model.second(model.maps(model.features(images)), pooled.target.joints2d, pooled.target.joints3d,
@@ -135,7 +136,7 @@ def test_a_checkpoint_of_the_other_training_is_refused(drawn, tmp_path, whole):
     start = Start("random")
     if whole:
         with refused:
-            fit(preset, model, data, dataset.anchors, dataset, FitOptions(tmp_path / "run"), start)
+            fit(preset, model, data, dataset, FitOptions(tmp_path / "run"), start)
     else:
         with refused:
             fit_second(preset, model, people, data, start, LoopOptions(tmp_path / "run"))

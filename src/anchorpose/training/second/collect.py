@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -80,10 +81,10 @@ def _check_same(path: Path, about: dict[str, int | str]) -> None:
                          "another --out, or remove it")  # fmt: skip
 
 
-def _looks(model: LCRNet, loader: DataLoader[tuple[Tensor, Target]], generator: torch.Generator) -> Iterator[Pooled]:
-    for images, targets in loader:
+def _looks(model: LCRNet, loader: DataLoader[Any], generator: torch.Generator) -> Iterator[Pooled]:
+    for images, joined in loader:
         with torch.inference_mode():
-            found = look(model, images, targets, generator)
+            found = look(model, images, joined.split(), generator)
         if len(found.regions):
             yield found
 
