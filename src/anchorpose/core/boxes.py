@@ -10,14 +10,14 @@ Array = NDArray[np.floating]
 
 def area(boxes: Array) -> Array:
     """(..., 4) -> (...) area in square pixels; inverted boxes have none."""
-    return np.clip(boxes[..., 2] - boxes[..., 0], 0, None) * np.clip(boxes[..., 3] - boxes[..., 1], 0, None)
+    return np.maximum(boxes[..., 2] - boxes[..., 0], 0) * np.maximum(boxes[..., 3] - boxes[..., 1], 0)
 
 
 def iou(a: Array, b: Array) -> Array:
     """(n, 4), (m, 4) -> (n, m) intersection over union; 0 where both areas are 0."""
     lower = np.maximum(a[:, None, :2], b[None, :, :2])
     upper = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    intersection = np.prod(np.clip(upper - lower, 0, None), axis=-1)
+    intersection = np.maximum(upper - lower, 0).prod(axis=-1)
     union = area(a)[:, None] + area(b)[None] - intersection
     return np.asarray(np.divide(intersection, union, out=np.zeros_like(union), where=union > 0))
 
@@ -26,7 +26,7 @@ def overlap_of(a: Array, b: Array) -> Array:
     """(n, 4), (m, 4) -> (n, m) share of each box of `a` that lies inside each box of `b`."""
     lower = np.maximum(a[:, None, :2], b[None, :, :2])
     upper = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    intersection = np.prod(np.clip(upper - lower, 0, None), axis=-1)
+    intersection = np.maximum(upper - lower, 0).prod(axis=-1)
     own = np.broadcast_to(area(a)[:, None], intersection.shape)
     return np.asarray(np.divide(intersection, own, out=np.zeros_like(intersection), where=own > 0))
 

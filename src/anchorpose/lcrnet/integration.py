@@ -162,6 +162,9 @@ def integrate(
     groups = _groups(kept, width, height, options)
     # No mode outweighs its group: this spares the many weak strays the search for modes.
     strong = [members for members in groups if kept.scores[members].sum() >= options.min_person_score]
+    if refined is not None:  # others would be left out at the end
+        looked = set(refined.seeds.tolist())
+        strong = [members for members in strong if int(positions[members[0]]) in looked]
     found = [_modes(kept, members, options) for members in strong]
     likely = [i for i, modes in enumerate(found) if modes[0] @ kept.scores >= options.min_person_score]
     likely.sort(key=lambda i: -float(found[i][0] @ kept.scores))
@@ -200,11 +203,11 @@ def _keep(proposals: Proposals, K: int, options: IntegrationOptions) -> tuple[Pr
     usable = proposals.scores >= options.min_score
     for values in (proposals.scores, proposals.joints2d, proposals.joints3d, proposals.visibility):
         usable &= np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
-    kept = proposals[usable]
-    order = np.argsort(-kept.scores, kind="stable")
-    arrays = (np.asarray(getattr(kept, f.name)[order], dtype=None if f.name == "labels" else np.float64)
-              for f in fields(kept))  # fmt: skip
-    return Proposals(*arrays), np.flatnonzero(usable)[order]
+    positions = np.flatnonzero(usable)
+    positions = positions[np.argsort(-proposals.scores[positions], kind="stable")]
+    arrays = (np.asarray(getattr(proposals, f.name)[positions], dtype=None if f.name == "labels" else np.float64)
+              for f in fields(proposals))  # fmt: skip
+    return Proposals(*arrays), positions
 
 
 def outside(proposals: Proposals, K: int) -> Array:
@@ -237,32 +240,23 @@ def _groups(kept: Proposals, width: float, height: float, options: IntegrationOp
 
 def _modes(kept: Proposals, members: NDArray[np.intp], options: IntegrationOptions) -> Array:
     """3D modes of one group, highest summed score first: (1 + hypotheses, m), 1 where a proposal is in the mode."""
-    close = _distances(kept.joints3d[members]) < options.distance3d
-    np.fill_diagonal(close, True)
-    uncovered = np.ones(len(members), dtype=bool)
-    seeds = []
-    for best in range(len(members)):
-        if uncovered[best]:
-            seeds.append(best)
-            uncovered &= ~close[best]  # members come from the whole group, so modes may share some (eq. 6)
-    totals = close[seeds] @ kept.scores[members]
+    points, uncovered, rows = kept.joints3d[members], np.ones(len(members), dtype=bool), []
+    while uncovered.any():
+        best = uncovered.argmax()
+        # A row for each mode, of which there are few: all pairs of a large group cost ten times as much.
+        offsets = points - points[best]
+        row = np.sqrt(np.einsum("gjc,gjc->gj", offsets, offsets)).mean(1) < options.distance3d
+        row[best] = True
+        uncovered &= ~row  # members come from the whole group, so modes may share some (eq. 6)
+        rows.append(row)
+    close = np.array(rows)
+    totals = close @ kept.scores[members]
     order = np.argsort(-totals, kind="stable")
     strong = order[1:][totals[order[1:]] >= options.min_mode_score][: options.max_hypotheses]
-    chosen = np.array(seeds)[[order[0], *strong]]
+    chosen = close[[order[0], *strong]]
     modes = np.zeros((len(chosen), len(kept)))
-    modes[:, members] = close[chosen]
+    modes[:, members] = chosen
     return modes
-
-
-def _distances(joints3d: Array) -> Array:
-    """(g, 13, 3) metres -> (g, g) mean distance between corresponding joints, metres."""
-    points = np.ascontiguousarray(joints3d.swapaxes(0, 1))
-    squares = (points**2).sum(-1)
-    # |a - b|^2 = |a|^2 + |b|^2 - 2ab is one matrix product; in double precision it loses 1e-8 m.
-    squared = points @ (-2 * points.swapaxes(1, 2))
-    squared += squares[:, :, None]
-    squared += squares[:, None, :]
-    return np.asarray(np.sqrt(np.maximum(squared, 0, out=squared), out=squared).mean(0))
 
 
 def _people(kept: Proposals, K: int, people: list[Array], lower_limb_weight: float) -> People:
