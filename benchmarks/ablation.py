@@ -2,7 +2,8 @@
 
 The network (a run's folder or released weights) looks at each photograph once, the second pass three times in turn.
 Rows of another K (`--train`) keep all of the released weights but the output layers of the head, which begin anew, and
-train the head for the same number of steps each, also at the released K.
+train the head for the same number of steps each, also at the released K. Rows of lower ranks (`--ranks`) give the
+head's layers other principal components of their answers on photographs.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from anchorpose.lcrnet.second_pass import WINDOW
 from anchorpose.training.data import read_data
 from anchorpose.training.export import load_model
 from anchorpose.training.fit import FitOptions, fit
+from anchorpose.training.low_rank import FULL, choose, narrow, widen
 from anchorpose.training.presets import Preset, find_preset
 from anchorpose.training.release import Release, Start
 
@@ -43,6 +45,7 @@ PASSES = 3
 WHOLE = 1e3  # a window so wide that the mean of a heat map is that of all of it
 LOOKS = (*((n, WINDOW) for n in range(1, PASSES + 1)), (1, WHOLE))
 OUTPUT_LAYERS = ("head.classify", "head.regress")
+PHOTOGRAPHS = 60  # of each folder
 REPLAY = 3  # a step's features are those of a frozen trunk; each is learnt from some four times
 FIGURES = ("coco AP", "coco AP50", "lspe PCK", "MPJPE", "PA-MPJPE", "3DPCK", "ms of integration")
 
@@ -78,6 +81,8 @@ def main() -> None:
     sets = {name: (first(truth, args.count, name == "rendered"), images) for name, (truth, images) in sets.items()}
     if args.train:
         lines = [line for anchors in args.train for line in measure_trained(args, anchors, sets)]
+    elif args.ranks:
+        lines = [measure_ranks(args, tuple(int(r) for r in ranks.split(",")), sets) for ranks in args.ranks]
     else:
         model, preset = load(args.weights)
         answers = {name: {i.file_name: answer(model, images / i.file_name, preset.max_side)
@@ -94,6 +99,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, help="only the first photographs of each set")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--train", nargs="*", type=int, default=[], help="numbers of anchor-poses to train with")
+    parser.add_argument("--ranks", nargs="*", default=[], help="such as 32,48,64: of the head's three layers")
+    parser.add_argument("--images", type=Path, nargs="*", default=[], help="folders of photographs for --ranks")
     parser.add_argument("--steps", type=int, default=250, help="of each training")
     parser.add_argument("--card", type=Path, help="data card for --train")
     parser.add_argument("--work", type=Path, default=Path("ablation"), help="where the trainings are kept")
@@ -219,11 +226,31 @@ def measure_trained(
         FitOptions(out, epochs=(args.steps + 0.5) / (len(dataset) // preset.batch_size)),
         Start("released weights without output layers"))  # fmt: skip
     model.second = second
-    model.eval()
-    answers = {name: {i.file_name: answer(model, images / i.file_name, preset.max_side, LOOKS[:1])
-                      for i in tqdm(truth.images, name)} for name, (truth, images) in sets.items()}  # fmt: skip
+    answers = once(model.eval(), preset, sets)
     return [[f"K = {count}, {row.name}", *measure(row, answers, sets, len(anchors))]
             for row in rows(preset) if row.name in ("second pass, 1 look", "first pass alone")]  # fmt: skip
+
+
+def once(
+    model: LCRNet, preset: Preset, sets: Mapping[str, tuple[Annotations, Path]]
+) -> dict[str, dict[str, Answer]]:  # fmt: skip
+    """What the network says of every photograph, after one look of the second pass."""
+    return {name: {i.file_name: answer(model, images / i.file_name, preset.max_side, LOOKS[:1])
+                   for i in tqdm(truth.images, name)} for name, (truth, images) in sets.items()}  # fmt: skip
+
+
+def measure_ranks(
+    args: argparse.Namespace, ranks: tuple[int, ...], sets: Mapping[str, tuple[Annotations, Path]]
+) -> list[str]:  # fmt: skip
+    """The row of a head of other ranks."""
+    thin, preset = load(args.weights)
+    anchors = Release(find_model(args.weights)).anchors
+    full = replace(preset, ranks=FULL).build(anchors).eval()
+    widen(full, thin)
+    model = replace(preset, ranks=ranks).build(anchors).eval()
+    paths = [path for folder in args.images for path in choose(folder, PHOTOGRAPHS, 0)]
+    narrow(full, model, (torch.from_numpy(letterbox(read_image(p), preset.max_side)[0])[None] for p in tqdm(paths)))
+    return [f"ranks {ranks}", *measure(rows(preset)[0], once(model, preset, sets), sets, len(anchors))]
 
 
 if __name__ == "__main__":

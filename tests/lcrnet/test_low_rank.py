@@ -59,6 +59,11 @@ def test_kept_inputs_have_the_weights_they_had(layer, inputs):
     np.testing.assert_allclose(change, (layer(moved) - layer(inputs)).detach(), atol=1e-4)
 
 
+def test_multiplied_out_it_is_the_same_layer(layer, inputs):
+    thin = imitation(layer, inputs, 3)
+    np.testing.assert_allclose(thin.multiplied()(inputs).detach(), thin(inputs).detach(), atol=1e-4)
+
+
 def test_rank_nought_is_a_plain_layer():
     assert isinstance(linear(5, 3, 0, kept=2), nn.Linear)
     thin = linear(50, 30, 2, kept=10)

@@ -16,7 +16,7 @@ from anchorpose.io.images import read_image  # noqa: E402
 from anchorpose.io.letterbox import letterbox  # noqa: E402
 from anchorpose.lcrnet.low_rank import LowRank  # noqa: E402
 from anchorpose.training.export import export, load_model  # noqa: E402
-from anchorpose.training.low_rank import FULL, make, narrow  # noqa: E402
+from anchorpose.training.low_rank import FULL, make, narrow, widen  # noqa: E402
 from anchorpose.training.presets import find_preset  # noqa: E402
 from anchorpose.training.release import Release  # noqa: E402
 from tests.training.test_export import PHOTOS  # noqa: E402
@@ -30,15 +30,7 @@ def networks():
     thin = preset.build(release.anchors).eval()
     release.fill(thin)
     full = replace(preset, ranks=FULL).build(release.anchors).eval()
-    state = thin.state_dict()
-    with torch.no_grad():
-        for name, layer in thin.head.named_children():
-            if isinstance(layer, LowRank):
-                rank = layer.inner.out_features
-                wide = layer.outer.weight[:, :rank] @ layer.inner.weight
-                state[f"head.{name}.weight"] = torch.cat([wide, layer.outer.weight[:, rank:]], 1)
-                state[f"head.{name}.bias"] = layer.outer.bias
-    full.load_state_dict({n: state[n] for n in full.state_dict()})
+    widen(full, thin)
     return thin, full
 
 

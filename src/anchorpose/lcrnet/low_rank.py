@@ -25,6 +25,16 @@ class LowRank(nn.Module):
         return self.outer(torch.cat([narrow, x[:, thin:]], 1) if x.shape[1] > thin else narrow)
 
     @torch.no_grad()
+    def multiplied(self) -> nn.Linear:
+        """The same as one layer."""
+        rank = self.inner.out_features
+        layer = nn.Linear(self.inner.in_features + self.outer.in_features - rank, self.outer.out_features)
+        wide = self.outer.weight[:, :rank] @ self.inner.weight
+        layer.weight.copy_(torch.cat([wide, self.outer.weight[:, rank:]], 1))
+        layer.bias.copy_(self.outer.bias)
+        return layer
+
+    @torch.no_grad()
     def imitate(self, layer: nn.Linear, mean: Tensor, covariance: Tensor) -> None:
         """Become the best layer of this rank for answers with these statistics: their principal components.
 

@@ -87,6 +87,17 @@ def narrow(full: LCRNet, thin: LCRNet, pictures: Iterable[Tensor]) -> None:
         other.imitate(layer, *found.statistics())
 
 
+@torch.no_grad()
+def widen(full: LCRNet, thin: LCRNet) -> None:
+    """Fill a network whose head is of full rank from one of low rank: the same, multiplied out."""
+    state = thin.state_dict()
+    for name, layer in thin.head.named_children():
+        if isinstance(layer, LowRank):
+            wide = layer.multiplied()
+            state |= {f"head.{name}.weight": wide.weight, f"head.{name}.bias": wide.bias}
+    full.load_state_dict({n: state[n] for n in full.state_dict()})
+
+
 def make(weights: Path, images: Sequence[Path], out: Path, count: int, seed: int) -> Path:
     """Write the run.
 
@@ -107,7 +118,7 @@ def make(weights: Path, images: Sequence[Path], out: Path, count: int, seed: int
     full = replace(preset, ranks=FULL).build(release.anchors)
     release.fill(full)
     thin = preset.build(release.anchors).eval()
-    paths = [path for folder in images for path in _some(folder, count, seed)]
+    paths = [path for folder in images for path in choose(folder, count, seed)]
     narrow(full.eval(), thin, (torch.from_numpy(letterbox(read_image(p), preset.max_side)[0])[None]
                                for p in tqdm(paths, unit="photograph")))  # fmt: skip
     card = {name: value for name, value in read_card(weights).items() if name != "figures"}  # those of other weights
@@ -117,7 +128,8 @@ def make(weights: Path, images: Sequence[Path], out: Path, count: int, seed: int
     return out / "last"
 
 
-def _some(folder: Path, count: int, seed: int) -> list[Path]:
+def choose(folder: Path, count: int, seed: int) -> list[Path]:
+    """At most `count` photographs of a folder; InputError where it has none."""
     found = sorted(p for p in folder.glob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
     if not found:
         raise InputError(f"found no photographs in {folder}; give a folder of picture files")
