@@ -38,7 +38,7 @@ def test_the_filled_network_says_what_the_released_file_says():
     wanted, refined = graph(photo)
     np.testing.assert_allclose(found.scores[:10], wanted.scores[:10], atol=2e-3)
     # The same poses, to the precision at which the anchor-poses are folded into the file.
-    np.testing.assert_allclose(found.joints2d[0], wanted.joints2d[0], atol=0.1)
+    np.testing.assert_allclose(found.joints2d[0], wanted.joints2d[0], atol=0.02)
     np.testing.assert_allclose(found.joints3d[0], wanted.joints3d[0], atol=1e-3)
     np.testing.assert_allclose(people.refined2d[0], refined.joints2d[0], atol=0.5)
     np.testing.assert_allclose(people.quality[0], refined.quality[0], atol=5e-3)

@@ -37,7 +37,8 @@ WRONG_PIXELS, WRONG_METRES = 1e-2, 1e-3
 """No joint of any proposal is further off, however unlikely. Both sides round the trunk to some 1e-6 and a box by
 1e-4 px; where the evidence for a joint has two peaks the soft-argmax makes up to 7e-3 px of that."""
 _DIFFERS = "the exported graph differs from torch: "
-_HALF_FROM = 1024
+_HALF_FROM = 2048
+"""Numbers that a tensor stored as fp16 has at least: the anchor-poses (1,040 of K = 20) are places and keep their digits."""
 
 
 @dataclass(frozen=True)
