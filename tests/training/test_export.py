@@ -67,11 +67,11 @@ def test_the_graph_is_torchs_twin_at_any_size(run, tmp_path):
     assert shipped.metadata == graph.metadata
     assert shipped.path.stat().st_size < 0.6 * (tmp_path / "m.onnx").stat().st_size
     photo, _ = letterbox(read_image(PHOTOS / "000000366711.jpg"), shipped.metadata.max_side)
-    # Its folded constants (grids, anchor-poses) are rounded to fp16 too, which the named tensors here already were.
+    # The named tensors were rounded to fp16 before; folded constants (grids, anchor-poses) keep their digits.
     (ours, people), (theirs, others) = graph(photo), shipped(photo)
     np.testing.assert_allclose(theirs.scores[:20], ours.scores[:20], atol=1e-3)
     assert len(people.quality) == len(others.quality) >= 1
-    np.testing.assert_allclose(others.joints2d[0], people.joints2d[0], atol=0.5)
+    np.testing.assert_allclose(others.joints2d[0], people.joints2d[0], atol=0.02)
 
 
 @pytest.mark.slow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,7 +38,7 @@ WRONG_PIXELS, WRONG_METRES = 1e-2, 1e-3
 1e-4 px; where the evidence for a joint has two peaks the soft-argmax makes up to 7e-3 px of that."""
 _DIFFERS = "the exported graph differs from torch: "
 _HALF_FROM = 2048
-"""Numbers that a tensor stored as fp16 has at least: the anchor-poses (1,040 of K = 20) are places and keep their digits."""
+"""Numbers that a tensor stored as fp16 has at least."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,8 @@ def export(run: Path, out: Path, pictures: list[NDArray[np.uint8]] | None = None
     if not parity.is_twin():
         raise RuntimeError(_DIFFERS + str(parity))
     if half:
-        store_half(graph)
+        # What the exporter computed beforehand keeps its digits: anchor-poses and grids are places.
+        store_half(graph, model.state_dict().keys())
     card = {**card, "parity": asdict(parity), "storage": "fp16" if half else "fp32"}
     anchors = AnchorPoses(model.anchors3d.numpy(), model.anchors2d.numpy())
     metadata = {"preset": preset.name, "K": preset.anchors, "max_side": preset.max_side,
@@ -196,12 +197,17 @@ def _differences(a: NamedTuple, b: NamedTuple, matched: Tensor, name: str) -> Te
     return (getattr(a, name) - getattr(b, name)[matched]).abs()
 
 
-def store_half(graph: onnx.ModelProto) -> None:
-    """Keep large fp32 weights as fp16 and cast them when the session starts (onnxruntime folds the casts)."""
+def store_half(graph: onnx.ModelProto, only: Collection[str] | None = None) -> None:
+    """Keep large fp32 weights as fp16 and cast them when the session starts (onnxruntime folds the casts).
+
+    Args:
+        graph: changed in place. only: names of the weights; None takes whatever is large.
+    """
     casts = []
     for weight in graph.graph.initializer:
         values = numpy_helper.to_array(weight)
-        if weight.data_type != TensorProto.FLOAT or values.size < _HALF_FROM:
+        small = weight.data_type != TensorProto.FLOAT or values.size < _HALF_FROM
+        if small or (only is not None and weight.name not in only):
             continue
         name = weight.name
         weight.CopyFrom(numpy_helper.from_array(values.astype(np.float16), name + HALF_SUFFIX))
