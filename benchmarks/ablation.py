@@ -45,7 +45,7 @@ PASSES = 3
 WHOLE = 1e3  # a window so wide that the mean of a heat map is that of all of it
 LOOKS = (*((n, WINDOW) for n in range(1, PASSES + 1)), (1, WHOLE))
 OUTPUT_LAYERS = ("head.classify", "head.regress")
-PHOTOGRAPHS = 60  # of each folder
+PHOTOGRAPHS = 20  # of each folder
 REPLAY = 3  # a step's features are those of a frozen trunk; each is learnt from some four times
 FIGURES = ("coco AP", "coco AP50", "lspe PCK", "MPJPE", "PA-MPJPE", "3DPCK", "ms of integration")
 

@@ -214,21 +214,24 @@ def test_it_learns_to_find_bright_dots():
         first = truth + torch.randn(truth.shape, generator=g) * 10
         return [fine, *others], target_of(first, torch.zeros(8, 13, 3), truth)
 
-    for _ in range(300):
+    for _ in range(450):
         pictures, target = batch()
         found = second(pictures, target.joints2d, target.joints3d, torch.arange(8))
         sum(second_losses(found, target, 0.1).values()).backward()
         optimizer.step()
         optimizer.zero_grad()
-    pictures, target = batch()
-    with torch.inference_mode():
-        found = second(pictures, target.joints2d, target.joints3d, torch.arange(8))
-    before = (target.joints2d - target.true2d).abs().mean()
-    after = (found.pixels - target.true2d).abs().mean()
-    assert after < 0.15 * before
+    before, after, said = [], [], []
+    for _ in range(16):  # one batch has a hundred joints, of which one that is lost weighs as much as all the others
+        pictures, target = batch()
+        with torch.inference_mode():
+            found = second(pictures, target.joints2d, target.joints3d, torch.arange(8))
+        before.append((target.joints2d - target.true2d).abs().mean())
+        after.append((found.pixels - target.true2d).abs().mean())
+        side = (found.regions[:, 2] - found.regions[:, 0])[:, None]
+        said.append((found.log_scale.exp() * side).mean())
+    assert sum(after) < 0.15 * sum(before)
     # It says how far off it is, within a factor of two.
-    side = (found.regions[:, 2] - found.regions[:, 0])[:, None]
-    assert 0.5 < ((found.log_scale.exp() * side).mean() / after) < 2
+    assert 0.5 < sum(said) / sum(after) < 2
 
 
 def test_corrections_are_fine_but_at_the_border():

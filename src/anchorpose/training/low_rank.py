@@ -137,6 +137,7 @@ def choose(folder: Path, count: int, seed: int) -> list[Path]:
 
 
 def main() -> None:
+    """The command line; see the module's text."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", type=Path, help="released ONNX file of full rank")
     parser.add_argument("--images", type=Path, nargs="+", required=True, help="folders of photographs of people")
