@@ -30,6 +30,7 @@ from anchorpose.evaluation.protocols import evaluate_coco, evaluate_lsp
 from anchorpose.evaluation.scenes import evaluate_scenes
 from anchorpose.io.images import read_image
 from anchorpose.io.letterbox import letterbox
+from anchorpose.lcrnet.anchors import AnchorPoses
 from anchorpose.lcrnet.integration import IntegrationOptions, Proposals, integrate
 from anchorpose.lcrnet.model import LCRNet
 from anchorpose.lcrnet.refinement import Refined
@@ -244,7 +245,7 @@ def measure_ranks(
 ) -> list[str]:  # fmt: skip
     """The row of a head of other ranks."""
     thin, preset = load(args.weights)
-    anchors = Release(find_model(args.weights)).anchors
+    anchors = AnchorPoses(thin.anchors3d.numpy(), thin.anchors2d.numpy())
     full = replace(preset, ranks=FULL).build(anchors).eval()
     widen(full, thin)
     model = replace(preset, ranks=ranks).build(anchors).eval()

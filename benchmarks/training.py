@@ -1,7 +1,7 @@
 """How many photographs a second training takes: pictures made from files beside views of photographs kept decoded.
 
 `views alone` is what the loading processes still do (draw the view, move the people, fit the anchor-poses); `pictures
-alone` what the training device does with the pixels. A GPU has thousands of the latter a second.
+alone` what the training device does with the pixels.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ class Train:
     """Processes that read images."""
     decode_once: Annotated[int | None, tyro.conf.arg(metavar="PIXELS", help_behavior_hint="")] = None
     """Keep all photographs in the memory of the training device, with the longer side at most PIXELS, and make their
-    random views there: far faster on a GPU. They take 0.8 MB each at 512."""
+    random views there; meant for GPUs. They take 0.8 MB each at 512."""
     seed: Annotated[int, tyro.conf.arg(metavar="N")] = 0
     """Start of all random numbers."""
     trunk_weights: Annotated[Path | None, tyro.conf.arg(metavar="PATH", help_behavior_hint="")] = None

@@ -1,8 +1,7 @@
 """Photographs decoded once, and their random views made on the device that trains.
 
-Decoding and warping cost a processor some 10 ms a photograph and epoch; a GPU makes thousands of views a second. The
-pixels of all photographs lie in the device's memory (0.8 MB each at 512 px), the processes that load only draw the
-views and move the people.
+The pixels of all photographs lie in the device's memory (0.8 MB each at 512 px); the processes that load only draw the
+views and move the people, which takes them a quarter of the time (`benchmarks/training.py`).
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 from tqdm import tqdm
@@ -35,16 +36,14 @@ class Plan(NamedTuple):
     """Views of a batch, as the device needs them.
 
     Args:
-        row: (b,) of `Photographs.pixels`. matrix: (b, 2, 3) from the kept, mirrored photograph to the picture,
-            pixel corners. mirror: (b,) bool. width: (b,) of the kept photograph.
+        row: (b,) of `Photographs.pixels`. back: (b, 2, 3) from the picture to that row, both with -1 and 1 at their
+            borders.
         occluders: (b, 2, 6) x, y, to_x, to_y, width, height; a width of 0 is none.
         colours: (b, 3) gain, offset, saturation.
     """
 
     row: Tensor
-    matrix: Tensor
-    mirror: Tensor
-    width: Tensor
+    back: Tensor
     occluders: Tensor
     colours: Tensor
 
@@ -92,25 +91,13 @@ class Photographs:
         """The views of a batch: (b, 3, size, size) uint8 RGB on the device."""
         plan = Plan(*(t.to(self.device, non_blocking=True) for t in plan))
         images = self.pixels[plan.row].permute(0, 3, 1, 2).float()
-        grid = F.affine_grid(self._back(plan, size), [len(images), 3, size, size], align_corners=False)
+        grid = F.affine_grid(plan.back, [len(images), 3, size, size], align_corners=False)
         warped = F.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False).round()
-        for i, j in plan.occluders[..., 4].nonzero().tolist():
-            x, y, to_x, to_y, width, height = plan.occluders[i, j].tolist()
-            patch = warped[i, :, y : y + height, x : x + width].flip(1)
-            warped[i, :, to_y : to_y + height, to_x : to_x + width] = patch
+        for picture, occluders in zip(warped, plan.occluders.tolist(), strict=True):
+            for x, y, to_x, to_y, width, height in occluders:
+                patch = picture[:, y : y + height, x : x + width].flip(1)
+                picture[:, to_y : to_y + height, to_x : to_x + width] = patch
         return _recoloured(warped, plan.colours).to(torch.uint8)
-
-    def _back(self, plan: Plan, size: int) -> Tensor:
-        """(b, 2, 3) from the picture to the kept photograph, both with -1 and 1 at their borders."""
-        count = len(plan.row)
-        bottom = plan.matrix.new_tensor([[[0.0, 0, 1]]]).expand(count, 1, 3)
-        inverse = torch.linalg.inv(torch.cat([plan.matrix, bottom], 1).double())
-        unmirror = torch.eye(3, dtype=torch.double, device=self.device).repeat(count, 1, 1)
-        unmirror[plan.mirror, 0, 0] = -1
-        unmirror[plan.mirror, 0, 2] = plan.width[plan.mirror].double()
-        to_pixels = torch.tensor([[size / 2, 0, size / 2], [0, size / 2, size / 2], [0, 0, 1]]).to(inverse)
-        to_unit = torch.tensor([[2 / self.side, 0, -1], [0, 2 / self.side, -1], [0, 0, 1]]).to(inverse)
-        return (to_unit @ unmirror @ inverse @ to_pixels)[:, :2].float()
 
 
 class PlannedDataset(Dataset[tuple[Plan, Target]]):
@@ -128,7 +115,7 @@ class PlannedDataset(Dataset[tuple[Plan, Target]]):
         self.samples, self.anchors, self.options, self.seed = list(samples), anchors, options, seed
         self.epoch = 0
         self._rows = [photographs.rows[s.image] for s in self.samples]
-        self._original, self._kept = photographs.original, photographs.kept
+        self._original, self._kept, self._side = photographs.original, photographs.kept, photographs.side
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -139,7 +126,7 @@ class PlannedDataset(Dataset[tuple[Plan, Target]]):
         width, height = (int(v) for v in self._original[row])
         view = draw_view(width, height, self.options, rng)
         people = move_people(sample.people, view, width, self.options.size)
-        plan = _plan(row, view, self._kept[row], (width, height))
+        plan = _plan(row, view, (width, height), self._kept[row], self._side, self.options.size)
         return plan, make_target(people, self.anchors, sample.exhaustive)
 
 
@@ -162,16 +149,22 @@ def _read(path: Path, side: int) -> tuple[Image, tuple[int, int]]:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), (width, height)
 
 
-def _plan(row: int, view: View, kept: np.ndarray, original: tuple[int, int]) -> Plan:
-    matrix = view.matrix.copy()
-    matrix[:, :2] *= np.array(original) / kept
+def _plan(row: int, view: View, original: tuple[int, int], kept: np.ndarray, side: int, size: int) -> Plan:
     occluders = torch.zeros(OCCLUDERS, 6, dtype=torch.long)
-    for i, o in enumerate(view.occluders):
-        occluders[i] = torch.tensor([o.x, o.y, o.to_x, o.to_y, o.width, o.height])
-    return Plan(
-        torch.tensor(row), torch.from_numpy(matrix), torch.tensor(view.mirror), torch.tensor(int(kept[0])),
-        occluders, torch.tensor([view.gain, view.offset, view.saturation], dtype=torch.float32),
-    )  # fmt: skip
+    for i, occluder in enumerate(view.occluders):
+        occluders[i] = torch.tensor(astuple(occluder))
+    back = torch.from_numpy(_back(view, original, kept, side, size))
+    return Plan(torch.tensor(row), back, occluders, torch.tensor([view.gain, view.offset, view.saturation]))
+
+
+def _back(view: View, original: tuple[int, int], kept: np.ndarray, side: int, size: int) -> NDArray[np.float32]:
+    """(2, 3) `Plan.back`: picture -> mirrored photograph -> photograph -> kept copy, in the corner of side x side."""
+    unmirror = np.array([[-1.0, 0, original[0]], [0, 1, 0], [0, 0, 1]]) if view.mirror else np.eye(3)
+    to_pixels = np.array([[size / 2, 0, size / 2], [0, size / 2, size / 2], [0, 0, 1]])
+    to_unit = np.diag([*(2 / side * kept / original), 1.0])
+    to_unit[:2, 2] = -1
+    back = to_unit @ unmirror @ np.linalg.inv(np.vstack([view.matrix, [0, 0, 1]])) @ to_pixels
+    return np.asarray(back[:2], dtype=np.float32)
 
 
 def _recoloured(pictures: Tensor, colours: Tensor) -> Tensor:

@@ -151,34 +151,27 @@ class Joined(NamedTuple):
     """The targets of b pictures end to end: a few tensors to send between processes and devices in place of hundreds.
 
     Args:
-        boxes, labels, joints2d, joints3d, visible, ignore: as of `Target`, of all pictures.
-        people, ignored: of each picture. exhaustive: of each picture.
+        tensors: the six of `Target`, in its order, of all pictures.
+        people, ignored, exhaustive: of each picture.
     """
 
-    boxes: Tensor
-    labels: Tensor
-    joints2d: Tensor
-    joints3d: Tensor
-    visible: Tensor
-    ignore: Tensor
+    tensors: list[Tensor]
     people: list[int]
     ignored: list[int]
     exhaustive: list[bool]
 
     def split(self) -> list[Target]:
         """The pictures' own targets."""
-        people = (self.boxes, self.labels, self.joints2d, self.joints3d, self.visible)
-        own = (tensor.split(self.people) for tensor in people)
-        return [Target(*parts) for parts in zip(*own, self.ignore.split(self.ignored), self.exhaustive, strict=True)]
+        *people, ignore = self.tensors
+        own = [tensor.split(self.people) for tensor in people]
+        return [Target(*parts) for parts in zip(*own, ignore.split(self.ignored), self.exhaustive, strict=True)]
 
 
 def join(targets: Sequence[Target]) -> Joined:
     """See `Joined`."""
-    boxes, labels, joints2d, joints3d, visible, ignore = (
-        torch.cat(tensors) for tensors in list(zip(*targets, strict=True))[:6]
-    )
+    *tensors, exhaustive = zip(*targets, strict=True)
     counts = [len(t.labels) for t in targets], [len(t.ignore) for t in targets]
-    return Joined(boxes, labels, joints2d, joints3d, visible, ignore, *counts, [t.exhaustive for t in targets])
+    return Joined([torch.cat(parts) for parts in tensors], *counts, list(exhaustive))
 
 
 def collate(batch: list[tuple[Tensor, Target]]) -> tuple[Tensor, Joined]:

@@ -243,7 +243,7 @@ def _modes(kept: Proposals, members: NDArray[np.intp], options: IntegrationOptio
     points, uncovered, rows = kept.joints3d[members], np.ones(len(members), dtype=bool), []
     while uncovered.any():
         best = uncovered.argmax()
-        # A row for each mode, of which there are few: all pairs of a large group cost ten times as much.
+        # A row for each mode, of which there are few: all pairs of a large group cost far more.
         offsets = points - points[best]
         row = np.sqrt(np.einsum("gjc,gjc->gj", offsets, offsets)).mean(1) < options.distance3d
         row[best] = True
