@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import json
+import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from anchorpose.app import runtime
-from anchorpose.app.estimator import load
-from anchorpose.app.runtime import OnnxModel, available_cores
+from anchorpose.app.estimator import find_model, load
+from anchorpose.app.runtime import OnnxModel, available_cores, waiting
 from anchorpose.core.errors import InputError
 from anchorpose.io.onnx import onnxruntime
 
@@ -113,3 +115,18 @@ def test_cores_count_once_for_two_hardware_threads(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(runtime.os, "sched_getaffinity", lambda pid: {0, 1, 2, 3})
     monkeypatch.setattr(runtime, "_siblings", lambda cpu: f"{cpu % 2},{cpu % 2 + 2}")
     assert available_cores() == 2
+
+
+def test_versions_that_cannot_spin_briefly_do_not_spin() -> None:
+    assert waiting("1.26.0") == waiting("2.0.1") == {"session.intra_op.spin_duration_us": "10"}
+    assert waiting("1.25.1")["session.intra_op.allow_spinning"] == waiting("1.9.0")["session.intra_op.allow_spinning"]
+    assert waiting("1.25.1")["session.intra_op.allow_spinning"] == "0"
+
+
+@pytest.mark.skipif(os.cpu_count() == 1, reason="one core has no second thread")
+def test_idle_threads_take_no_time() -> None:
+    model = OnnxModel(find_model(), threads=2)
+    model(np.zeros((128, 128, 3), np.uint8))
+    before = time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - before < 0.03

@@ -3,12 +3,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from anchorpose.core.poses import body_centre
 from anchorpose.lcrnet.integration import IntegrationOptions, Proposals, integrate, outside
 from anchorpose.lcrnet.refinement import Refined, joint_confidence
 
-from .test_integration import HEIGHT, LOWER, WIDTH, K, crowd
+from .test_integration import HEIGHT, LOWER, WIDTH, K, crowd, seeds
 
 
 def second(seeds, joints2d, quality, seed=0):
@@ -61,6 +63,25 @@ def test_people_not_looked_at_or_unlikely_are_left_out(apart):
     assert len(integrate(apart, K, WIDTH, HEIGHT, IntegrationOptions(min_quality=0.3), refined)) == 1
     nobody = second([], np.zeros((0, 13, 2)), [])
     assert len(integrate(apart, K, WIDTH, HEIGHT, IntegrationOptions(), nobody)) == 0
+
+
+@given(seeds, st.integers(0, 40), st.floats(0.05, 0.95))
+@settings(max_examples=40, deadline=None)
+def test_the_least_quality_leaves_out_nobody_else(seed, count, least):
+    """Who cannot reach it is not averaged at all, which must change nothing for the others."""
+    proposals = crowd(seed, count)
+    rng = np.random.default_rng(seed)
+    chosen = np.flatnonzero(rng.random(count) < 0.7)
+    refined = second(
+        chosen, proposals.joints2d[chosen] + rng.normal(0, 2, (len(chosen), 13, 2)), rng.random(len(chosen))
+    )
+    options = IntegrationOptions(min_person_score=0.1, same_person=0.8)
+    everybody = integrate(proposals, K, WIDTH, HEIGHT, options, refined)
+    some = integrate(proposals, K, WIDTH, HEIGHT, replace(options, min_quality=least), refined)
+    good = everybody.scores >= least
+    np.testing.assert_array_equal(some.scores, everybody.scores[good])
+    np.testing.assert_array_equal(some.joints2d, everybody.joints2d[good])
+    assert [len(h) for h in some.hypotheses] == [len(h) for h, g in zip(everybody.hypotheses, good, strict=True) if g]
 
 
 def test_two_groups_that_become_one_person_are_shown_once(apart):

@@ -13,22 +13,27 @@ def area(boxes: Array) -> Array:
     return np.maximum(boxes[..., 2] - boxes[..., 0], 0) * np.maximum(boxes[..., 3] - boxes[..., 1], 0)
 
 
+def intersection(a: Array, b: Array) -> Array:
+    """(n, 4), (m, 4) -> (n, m) square pixels that two boxes share."""
+    # Each coordinate of all boxes lies together: several times faster than four numbers a box.
+    a, b = np.ascontiguousarray(a.T), np.ascontiguousarray(b.T)
+    sides = np.minimum(a[2:, :, None], b[2:, None]) - np.maximum(a[:2, :, None], b[:2, None])
+    sides = np.maximum(sides, 0)
+    return np.asarray(sides[0] * sides[1])
+
+
 def iou(a: Array, b: Array) -> Array:
     """(n, 4), (m, 4) -> (n, m) intersection over union; 0 where both areas are 0."""
-    lower = np.maximum(a[:, None, :2], b[None, :, :2])
-    upper = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    intersection = np.maximum(upper - lower, 0).prod(axis=-1)
-    union = area(a)[:, None] + area(b)[None] - intersection
-    return np.asarray(np.divide(intersection, union, out=np.zeros_like(union), where=union > 0))
+    shared = intersection(a, b)
+    union = area(a)[:, None] + area(b)[None] - shared
+    return np.asarray(np.divide(shared, union, out=np.zeros_like(union), where=union > 0))
 
 
 def overlap_of(a: Array, b: Array) -> Array:
     """(n, 4), (m, 4) -> (n, m) share of each box of `a` that lies inside each box of `b`."""
-    lower = np.maximum(a[:, None, :2], b[None, :, :2])
-    upper = np.minimum(a[:, None, 2:], b[None, :, 2:])
-    intersection = np.maximum(upper - lower, 0).prod(axis=-1)
-    own = np.broadcast_to(area(a)[:, None], intersection.shape)
-    return np.asarray(np.divide(intersection, own, out=np.zeros_like(intersection), where=own > 0))
+    shared = intersection(a, b)
+    own = np.broadcast_to(area(a)[:, None], shared.shape)
+    return np.asarray(np.divide(shared, own, out=np.zeros_like(shared), where=own > 0))
 
 
 def around(joints2d: Array, margin: float = 0.0) -> Array:
@@ -46,8 +51,13 @@ def around(joints2d: Array, margin: float = 0.0) -> Array:
     upper = np.where(present, joints2d, -np.inf).max(axis=-2)
     missing = ~present.any(axis=-2)
     lower, upper = np.where(missing, np.nan, lower), np.where(missing, np.nan, upper)
-    extra = (upper - lower) * margin
-    return np.concatenate([lower - extra, upper + extra], axis=-1).astype(joints2d.dtype)
+    return expand(np.concatenate([lower, upper], axis=-1), margin).astype(joints2d.dtype)
+
+
+def expand(boxes: Array, margin: float) -> Array:
+    """(..., 4) boxes with `margin` of their width and height added on each side."""
+    extra = (boxes[..., 2:] - boxes[..., :2]) * margin
+    return np.concatenate([boxes[..., :2] - extra, boxes[..., 2:] + extra], axis=-1)
 
 
 def clip(boxes: Array, width: float, height: float) -> Array:

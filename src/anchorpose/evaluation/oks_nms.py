@@ -42,7 +42,7 @@ def oks_nms(joints: Array, scores: Array, areas: Array, sigmas: Array, threshold
     order = np.argsort(-scores, kind="stable")
     similar = similarity_of_poses(joints[order], areas[order], sigmas) > threshold
     kept = np.ones(len(order), dtype=bool)
-    for i in range(len(order)):
-        if kept[i]:
-            kept[i + 1 :] &= ~similar[i, i + 1 :]
+    for better, worse in zip(*np.nonzero(np.triu(similar, 1)), strict=True):  # best first
+        if kept[better]:
+            kept[worse] = False
     return order[kept]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from anchorpose.core import boxes as box_ops
 from anchorpose.core.poses import Floats, Hypotheses, body_centre
 from anchorpose.core.skeleton import LCR13, base_name
-from anchorpose.lcrnet.refinement import Refined, refine
+from anchorpose.lcrnet.refinement import Refined, least_scores, refine
 
 Array = NDArray[np.floating[Any]]
 Mask = NDArray[np.bool_]
@@ -161,17 +161,18 @@ def integrate(
     kept, positions = _keep(proposals, K, options)
     groups = _groups(kept, width, height, options)
     # No mode outweighs its group: this spares the many weak strays the search for modes.
-    strong = [members for members in groups if kept.scores[members].sum() >= options.min_person_score]
-    if refined is not None:  # others would be left out at the end
-        looked = set(refined.seeds.tolist())
-        strong = [members for members in strong if int(positions[members[0]]) in looked]
+    least = {int(positions[members[0]]): options.min_person_score for members in groups}
+    if refined is not None:  # it leaves out those it did not look at and those whose score stays below `min_quality`
+        least = least_scores(refined, options.min_person_score, options.min_quality)
+    strong = [members for members in groups
+              if kept.scores[members].sum() >= least.get(int(positions[members[0]]), np.inf)]  # fmt: skip
     found = [_modes(kept, members, options) for members in strong]
-    likely = [i for i, modes in enumerate(found) if modes[0] @ kept.scores >= options.min_person_score]
-    likely.sort(key=lambda i: -float(found[i][0] @ kept.scores))
-    people = _people(kept, K, [found[i] for i in likely], options.lower_limb_weight)
+    found = [modes for modes in found if modes.scores[0] >= options.min_person_score]
+    found.sort(key=lambda modes: -float(modes.scores[0]))
+    people = _people(kept, K, found, options.lower_limb_weight)
     if refined is None:
         return people
-    seeds = positions[np.array([strong[i][0] for i in likely], dtype=np.intp)]
+    seeds = positions[np.array([modes.members[0] for modes in found], dtype=np.intp)]
     return refine(people, seeds, refined, options.min_quality, options.same_person)
 
 
@@ -184,8 +185,9 @@ def non_maximum_suppression(
     """
     options = options or IntegrationOptions()
     kept, _ = _keep(proposals, K, options)
-    seeds = [members[0] for members in _groups(kept, width, height, options)]  # best first
-    alone: list[Array] = [np.eye(1, len(kept), seed) for seed in seeds if kept.scores[seed] >= options.min_person_score]
+    seeds = [members[:1] for members in _groups(kept, width, height, options)]  # best first
+    alone = [_Modes(seed, np.ones((1, 1), dtype=bool), kept.scores[seed]) for seed in seeds]
+    alone = [modes for modes in alone if modes.scores[0] >= options.min_person_score]
     return _people(kept, K, alone, options.lower_limb_weight)
 
 
@@ -227,54 +229,69 @@ def _groups(kept: Proposals, width: float, height: float, options: IntegrationOp
     """
     joints = kept.joints2d if options.overlap == "iou" else kept.joints2d[:, _UPPER_BODY]
     around = box_ops.clip(box_ops.around(joints), width, height)
-    free = np.arange(len(kept))
+    areas = box_ops.area(around)
+    free = np.ones(len(kept), dtype=bool)
     groups = []
-    while len(free):
-        # One row a person: far fewer pairs than the whole matrix, and the rows get shorter.
-        joins = box_ops.iou(around[free[:1]], around[free])[0] > options.iou_threshold
-        joins[0] = True  # a pose outside the image has an empty box, which does not even overlap itself
-        groups.append(free[joins])
-        free = free[~joins]
+    while free.any():
+        # One row a person: far fewer pairs than the whole matrix.
+        seed = free.argmax()
+        shared = box_ops.intersection(around[seed : seed + 1], around)[0]
+        joins = free & (shared > options.iou_threshold * (areas + areas[seed] - shared))
+        joins[seed] = True  # a pose outside the image has an empty box, which does not even overlap itself
+        groups.append(np.flatnonzero(joins))
+        free &= ~joins
     return groups
 
 
-def _modes(kept: Proposals, members: NDArray[np.intp], options: IntegrationOptions) -> Array:
-    """3D modes of one group, highest summed score first: (1 + hypotheses, m), 1 where a proposal is in the mode."""
-    points, uncovered, rows = kept.joints3d[members], np.ones(len(members), dtype=bool), []
-    while uncovered.any():
-        best = uncovered.argmax()
+class _Modes(NamedTuple):
+    """The 3D modes of one group of g proposals, highest summed score first."""
+
+    members: NDArray[np.intp]  # (g,) positions of the group's proposals, the seed first
+    rows: Mask  # (1 + hypotheses, g) whether a proposal is in the mode
+    scores: Array  # (1 + hypotheses,) sum of the scores of a mode's proposals
+
+
+def _modes(kept: Proposals, members: NDArray[np.intp], options: IntegrationOptions) -> _Modes:
+    points, rows = kept.joints3d[members], []
+    uncovered = np.ones(len(members), dtype=bool)
+    best = 0
+    while uncovered[best]:
         # A row for each mode, of which there are few: all pairs of a large group cost far more.
         offsets = points - points[best]
-        row = np.sqrt(np.einsum("gjc,gjc->gj", offsets, offsets)).mean(1) < options.distance3d
+        row = np.sqrt(np.einsum("gjc,gjc->gj", offsets, offsets)).sum(1) < options.distance3d * J
         row[best] = True
         uncovered &= ~row  # members come from the whole group, so modes may share some (eq. 6)
         rows.append(row)
+        best = int(uncovered.argmax())
     close = np.array(rows)
     totals = close @ kept.scores[members]
+    if len(rows) == 1:
+        return _Modes(members, close, totals)
     order = np.argsort(-totals, kind="stable")
     strong = order[1:][totals[order[1:]] >= options.min_mode_score][: options.max_hypotheses]
-    chosen = close[[order[0], *strong]]
-    modes = np.zeros((len(chosen), len(kept)))
-    modes[:, members] = chosen
-    return modes
+    chosen = np.array([order[0], *strong])
+    return _Modes(members, close[chosen], totals[chosen])
 
 
-def _people(kept: Proposals, K: int, people: list[Array], lower_limb_weight: float) -> People:
-    """Averages the modes; each entry of `people`, best first, is (1 + hypotheses, m), the person first."""
+def _people(kept: Proposals, K: int, found: list[_Modes], lower_limb_weight: float) -> People:
+    """Averages the modes of each person, best first; the first mode is the person."""
     weights = np.repeat(kept.scores[:, None], J, axis=1)
     # Knees and ankles of an upper-body proposal are a guess at what its region does not show.
     weights[:, _LOWER_LIMBS] *= np.where(kept.labels >= K, lower_limb_weight, 1.0)[:, None]
-    seen = kept.visibility[..., None]
-    values = np.concatenate([kept.joints2d, kept.joints3d, seen, np.ones_like(seen)], axis=-1)
-    weighted = (weights[..., None] * values).reshape(len(kept), J * 7)
+    weighted = np.empty((len(kept), J, 7))
+    np.multiply(kept.joints2d, weights[..., None], out=weighted[..., :2])
+    np.multiply(kept.joints3d, weights[..., None], out=weighted[..., 2:5])
+    np.multiply(kept.visibility, weights, out=weighted[..., 5])
+    weighted[..., 6] = weights
+    rows = weighted.reshape(len(kept), J * 7)
     # One small product a person: BLAS gives a large one to threads, which wait for each other on busy cores.
-    sums = [modes[:, used := modes.any(axis=0)] @ weighted[used] for modes in people]
+    sums = [modes.rows.astype(np.float64) @ rows[modes.members] for modes in found]
     means = np.concatenate([np.zeros((0, J * 7)), *sums]).reshape(-1, J, 7)
     means = means[..., :6] / means[..., 6:]
-    scores = np.concatenate([np.zeros(0), *(modes @ kept.scores for modes in people)]).astype(np.float32)
+    scores = np.concatenate([np.zeros(0), *(modes.scores for modes in found)]).astype(np.float32)
     joints2d = means[..., :2].astype(np.float32)
     joints3d = (means[..., 2:5] - body_centre(means[..., 2:5])[:, None]).astype(np.float32)
-    sizes = np.array([len(m) for m in people], dtype=np.intp)
+    sizes = np.array([len(modes.scores) for modes in found], dtype=np.intp)
     first = np.cumsum(sizes) - sizes
     further = [slice(start + 1, start + size) for start, size in zip(first, sizes, strict=True)]
     hypotheses = tuple(Hypotheses(scores[s], joints2d[s], joints3d[s]) for s in further)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Array = NDArray[np.floating[Any]]
 BOX_MARGIN = 0.1
 NEAR = 0.1
+_ROUNDING = 1 - 1e-6  # `refine` multiplies in float32
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,17 @@ class Refined:
         """The same people in a picture resized by `factor` (x and y)."""
         xy = np.asarray(factor, dtype=np.float32)
         return replace(self, joints2d=self.joints2d * xy, errors=self.errors * xy.mean())
+
+
+def least_scores(refined: Refined, min_person_score: float, min_quality: float) -> dict[int, float]:
+    """Seed of each group that the second pass has looked at -> sum of scores from which `refine` may keep it.
+
+    Where `refine` drops a person whatever the sum is (at most 1 counts), that is infinite.
+    """
+    quality = np.maximum(refined.quality.astype(np.float64), 1e-9)
+    least = np.maximum(min_quality / quality * _ROUNDING, min_person_score)
+    least[min_quality * _ROUNDING > quality] = np.inf
+    return dict(zip(refined.seeds.tolist(), least.tolist(), strict=True))
 
 
 def refine(
@@ -59,14 +71,15 @@ def refine(
     good = scores >= min_quality
     seen, rows, scores = seen[good], rows[good], scores[good]
     joints2d = refined.joints2d[rows].astype(np.float32)
-    around = box_ops.around(joints2d, BOX_MARGIN)
+    around = box_ops.around(joints2d)
     kept = np.argsort(-scores, kind="stable")
     if same_person < 1:
-        kept = oks_nms(joints2d, scores, box_ops.area(box_ops.around(joints2d)), LCR13.sigmas, same_person)
+        kept = oks_nms(joints2d, scores, box_ops.area(around), LCR13.sigmas, same_person)
     seen, rows = seen[kept], rows[kept]
     joints3d = refined.joints3d[rows] - body_centre(refined.joints3d[rows])[:, None]
     return replace(
-        people, scores=scores[kept], boxes=around[kept], joints2d=joints2d[kept], joints3d=joints3d.astype(np.float32),
+        people, scores=scores[kept], boxes=box_ops.expand(around[kept], BOX_MARGIN), joints2d=joints2d[kept],
+        joints3d=joints3d.astype(np.float32),
         visibility=refined.visibility[rows].astype(np.float32), hypotheses=tuple(people.hypotheses[i] for i in seen),
         errors=refined.errors[rows].astype(np.float32),
     )  # fmt: skip
