@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +12,7 @@ from typing import Annotated, Any
 import tyro
 
 from anchorpose.app.commands_batch import Batch
-from anchorpose.app.commands_common import BAD_INPUT, needing
+from anchorpose.app.commands_common import BAD_INPUT, training_extra
 from anchorpose.app.commands_data import Data
 from anchorpose.app.commands_detect import Detect
 from anchorpose.app.commands_finish import TrackEdit, TrackFinish
@@ -29,7 +28,6 @@ from anchorpose.core.errors import InputError
 
 INTERRUPTED = 130
 CLOSED_PIPE = 141
-_TRAIN_PACKAGES = ("torch", "torchvision", "timm", "accelerate", "safetensors", "sklearn", "onnx", "onnxscript")
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,7 @@ class Train:
             return self._posebert()
         if self.second_pass:
             return self._second_pass()
-        with _training():
+        with training_extra():
             from anchorpose.app.estimator import find_model
             from anchorpose.training.commands import train
             from anchorpose.training.fit import FitOptions
@@ -124,7 +122,7 @@ class Train:
         views = 1.0 if self.epochs is None else self.epochs
         if views < 1 or views != round(views):
             raise InputError(f"found --epochs {views:g}, wanted a whole number of views of each photograph, 1 or more")
-        with _training():
+        with training_extra():
             from anchorpose.app.estimator import find_model
             from anchorpose.training.commands import train_second
             from anchorpose.training.loop import LoopOptions
@@ -137,7 +135,7 @@ class Train:
     def _posebert(self) -> int:
         self._refuse("PoseBERT", ("--epochs", self.epochs), ("--start", self.start), ("--val", self.val),
                      ("--second-pass", self.second_pass))  # fmt: skip
-        with _training():
+        with training_extra():
             from anchorpose.training.loop import LoopOptions
             from anchorpose.training.posebert.commands import PoseBertOptions, train_posebert
         fit = LoopOptions(out=self.out, minutes=self.minutes, seed=self.seed, resume=self.resume)
@@ -156,7 +154,7 @@ class Export:
 
     def run(self) -> int:
         """Exit code."""
-        with _training():
+        with training_extra():
             from anchorpose.training.export import export
         try:
             worst = export(self.run_folder, self.out)
@@ -227,10 +225,6 @@ def _run(arguments: Sequence[str] | None) -> int:
 def _fail(message: str) -> int:
     print(f"anchorpose: error: {' '.join(message.split())}", file=sys.stderr)
     return BAD_INPUT
-
-
-def _training() -> AbstractContextManager[None]:
-    return needing("train", "training", _TRAIN_PACKAGES)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -20,6 +20,7 @@ OK, BAD_INPUT = 0, 2
 FEW = 5
 """So many images are done before a progress bar could be read."""
 Item = TypeVar("Item")
+_TRAIN_PACKAGES = ("torch", "torchvision", "timm", "accelerate", "safetensors", "sklearn", "onnx", "onnxscript")
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ def needing(extra: str, what: str, packages: Sequence[str]) -> Iterator[None]:
         if (error.name or "").split(".")[0] not in packages:
             raise
         raise InputError(f"{what} needs the [{extra}] extra: pip install 'anchorpose[{extra}]'") from error
+
+
+def training_extra() -> AbstractContextManager[None]:
+    """`needing` of the commands that train."""
+    return needing("train", "training", _TRAIN_PACKAGES)
 
 
 def progress(items: Sequence[Item], label: str) -> Iterator[Item]:

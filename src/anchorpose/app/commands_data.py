@@ -1,4 +1,4 @@
-"""`anchorpose data`: checks users' annotations and converts keypoint files."""
+"""`anchorpose data`: checks users' annotations, converts keypoint files, packs training data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
-from anchorpose.app.commands_common import OK, make_folder
+from anchorpose.app.commands_common import OK, make_folder, training_extra
 from anchorpose.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -122,10 +122,48 @@ class Convert:
 
 
 @dataclass(frozen=True)
-class Data:
-    """Checks and converts keypoint annotations."""
+class Pack:
+    """Writes training data once more, small and in few files, to carry to another machine; needs the [train] extra."""
 
-    what: Annotated[Check, tyro.conf.subcommand("check")] | Annotated[Convert, tyro.conf.subcommand("convert")]
+    data: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="CARD.json|FILE.json=DIR",
+                                                                        help_behavior_hint="")]  # fmt: skip
+    """As for `anchorpose train --data`."""
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """A new or empty folder; train with --data DIR/card.json."""
+    side: Annotated[int, tyro.conf.arg(metavar="PIXELS")] = 512
+    """Photographs are made so long where they are longer."""
+    shard: Annotated[float, tyro.conf.arg(metavar="MIB")] = 16
+    """Most mebibytes of a file of photographs."""
+    quality: Annotated[int, tyro.conf.arg(metavar="Q")] = 92
+    """Of the JPEG pictures, 1 to 100."""
+
+    def run(self) -> int:
+        """Exit code."""
+        with training_extra():
+            from anchorpose.training.data import read_data
+            from anchorpose.training.pack import pack
+
+        if self.side < 32:
+            raise InputError(f"found --side {self.side}, wanted 32 pixels or more")
+        if not self.shard >= 1:
+            raise InputError(f"found --shard {self.shard:g}, wanted 1 MiB or more")
+        if not 1 <= self.quality <= 100:
+            raise InputError(f"found --quality {self.quality}, wanted 1 to 100")
+        done = pack(read_data(self.data), self.out, self.side, int(self.shard * 2**20), self.quality)
+        print(f"{done.card}: {done.pictures} photographs in {done.shards} files, {done.people} people, "
+              f"{done.size / 1e6:.1f} MB")  # fmt: skip
+        return OK
+
+
+@dataclass(frozen=True)
+class Data:
+    """Checks, converts and packs annotated photographs."""
+
+    what: (
+        Annotated[Check, tyro.conf.subcommand("check")]
+        | Annotated[Convert, tyro.conf.subcommand("convert")]
+        | Annotated[Pack, tyro.conf.subcommand("pack")]
+    )
 
     def run(self) -> int:
         """Exit code."""

@@ -25,7 +25,17 @@ from tqdm import tqdm
 from anchorpose.core.errors import InputError
 from anchorpose.datasets.loader import Joined, Target, join, make_target
 from anchorpose.datasets.samples import Sample
-from anchorpose.datasets.transforms import BRIGHTNESS, OCCLUDERS, Augmentation, Image, View, draw_view, move_people
+from anchorpose.datasets.shards import read_picture
+from anchorpose.datasets.transforms import (
+    BRIGHTNESS,
+    OCCLUDERS,
+    Augmentation,
+    Image,
+    View,
+    draw_view,
+    move_people,
+    shrunk,
+)
 from anchorpose.lcrnet.anchors import AnchorPoses
 
 _GREY = (0.299, 0.587, 0.114)
@@ -138,14 +148,9 @@ def collate_plans(batch: list[tuple[Plan, Target]]) -> tuple[Plan, Joined]:
 
 def _read(path: Path, side: int) -> tuple[Image, tuple[int, int]]:
     """RGB with the longer side at most `side`, and the original (width, height)."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise InputError(f"cannot read the photograph {path}; check the images folder of the data")
+    image = read_picture(path)
     height, width = image.shape[:2]
-    factor = side / max(height, width)
-    if factor < 1:
-        size = max(1, round(width * factor)), max(1, round(height * factor))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    image = shrunk(image, side)
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), (width, height)
 
 

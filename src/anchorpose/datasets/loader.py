@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from anchorpose.core import boxes
-from anchorpose.core.errors import InputError
 from anchorpose.datasets.samples import Person, Sample
+from anchorpose.datasets.shards import read_picture
 from anchorpose.datasets.transforms import Augmentation, Image, augment
 from anchorpose.lcrnet.anchors import BOX_MARGIN, LOWER_LIMBS, UPPER_BODY, AnchorPoses
 
@@ -135,10 +134,7 @@ class PoseDataset(Dataset[tuple[Tensor, Target]]):
     def _picture(self, index: int) -> tuple[Image, tuple[Person, ...], bool]:
         if index < len(self.samples):
             sample = self.samples[index]
-            image = cv2.imread(str(sample.image), cv2.IMREAD_COLOR)
-            if image is None:
-                raise InputError(f"cannot read the photograph {sample.image}; check the images folder of the data")
-            return np.asarray(image, np.uint8), sample.people, sample.exhaustive
+            return read_picture(sample.image), sample.people, sample.exhaustive
         place = index - len(self.samples)
         for fresh in self.fresh:
             if place < fresh.count:

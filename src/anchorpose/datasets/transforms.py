@@ -120,6 +120,16 @@ def augment(
     return show(image, view, options.size), move_people(people, view, image.shape[1], options.size)
 
 
+def shrunk(image: Image, side: int) -> Image:
+    """(h, w, 3) with the longer side made `side` pixels long where it is longer."""
+    height, width = image.shape[:2]
+    factor = side / max(height, width)
+    if factor >= 1:
+        return image
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def show(image: Image, view: View, size: int) -> Image:
     """The (size, size, 3) picture of a (h, w, 3) BGR photograph."""
     if view.mirror:
