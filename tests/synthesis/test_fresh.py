@@ -77,6 +77,18 @@ def test_a_data_card_trains_on_new_pictures_each_epoch(folder, tmp_path):
     assert (dataset[2][0] != before).any()
 
 
+def test_what_is_made_anew_cannot_be_kept_decoded(folder, tmp_path, capsys):
+    pytest.importorskip("accelerate")
+    from anchorpose.app.cli import main
+
+    entry = {"name": "mosaics", "kind": "mosaic", "count": 3, "library": "poses.npz", "annotations": "people.json",
+             "images": "photographs", "size": 96, "licence": "own", "max_distance": 5}  # fmt: skip
+    (folder / "fresh.json").write_text(json.dumps({"sources": [], "fresh": [entry]}))
+    assert main(["train", "lcrnet-lite", "--start", "lcrnet-lite", "--data", str(folder / "fresh.json"), "--out",
+                 str(tmp_path / "run"), "--decode-once", "512"]) == 2  # fmt: skip
+    assert "found mosaics, which makes new pictures every time; leave out --decode-once" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [({"kind": "painting"}, "wanted 'render' or 'mosaic'"), ({"library": None}, "lacks library")],

@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 pytest.importorskip("timm")
 
+from anchorpose.app.cli import main  # noqa: E402
 from anchorpose.core.errors import InputError  # noqa: E402
 from anchorpose.datasets.decoded import Photographs, PlannedDataset  # noqa: E402
 from anchorpose.datasets.loader import PoseDataset, collate  # noqa: E402
@@ -199,12 +200,13 @@ def write_launcher(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_process_resumes_from_the_command_line(coco_folder, tmp_path):  # noqa: F811
+@pytest.mark.parametrize("more", [[], ["--decode-once", "256"]], ids=["files", "memory"])
+def test_a_killed_process_resumes_from_the_command_line(coco_folder, tmp_path, more):  # noqa: F811
     """`anchorpose train`, killed with SIGKILL after its first checkpoint, goes on from it."""
     write_card(coco_folder, tmp_path)
     out = tmp_path / "run"
     command = [sys.executable, write_launcher(tmp_path), "train", "tiny", "--data", str(tmp_path / "data.json"),
-               "--out", str(out), "--workers", "0", "--epochs", "4"]  # fmt: skip
+               "--out", str(out), "--workers", "0", "--epochs", "4", *more]  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     for _ in range(600):
         if (out / "last" / "card.json").exists() or process.poll() is not None:
@@ -219,6 +221,14 @@ def test_a_killed_process_resumes_from_the_command_line(coco_folder, tmp_path): 
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     assert read_card(out / "last")["progress"]["step"] == 32
+
+
+def test_photographs_kept_too_small_are_refused(coco_folder, tmp_path, capsys):  # noqa: F811
+    annotations, images = coco_folder
+    assert main(["train", "lcrnet-lite", "--start", "lcrnet-lite", "--data", f"{annotations}={images}", "--out",
+                 str(tmp_path / "run"), "--decode-once", "64"]) == 2  # fmt: skip
+    assert "found --decode-once 64, wanted at least 192 px" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.slow
