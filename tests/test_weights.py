@@ -35,6 +35,13 @@ def test_weights_are_small_and_have_a_card():
     assert len(card["data"]) >= 3
 
 
+@pytest.mark.parametrize("path", sorted(WEIGHTS.parent.glob("*.onnx")), ids=lambda path: path.stem)
+def test_weights_say_nothing_of_the_machine_they_were_made_on(path):
+    content = path.read_bytes()
+    assert b"stack_trace" not in content
+    assert b"site-packages" not in content
+
+
 def test_accuracy_floor_on_our_photographs(estimator, truth):
     ranked = replace(estimator, integration=replace(estimator.integration, min_person_score=0.0, min_quality=0.0))
     predictions = {i.file_name: ranked(PHOTOS / i.file_name) for i in truth.images}

@@ -8,7 +8,7 @@ from dataclasses import replace  # noqa: E402
 
 from anchorpose.core.skeleton import COCO17, LCR13  # noqa: E402
 from anchorpose.lcrnet.heads import JointEvidence  # noqa: E402
-from anchorpose.lcrnet.trunks import Pyramid, TimmFeatures  # noqa: E402
+from anchorpose.lcrnet.trunks import Pyramid, Standardised, TimmFeatures  # noqa: E402
 from anchorpose.training.presets import PRESETS  # noqa: E402
 
 
@@ -103,6 +103,24 @@ def dense_maps(joints, height=40, width=40):
         dense[0, 1 + j] = torch.exp(-((x + 0.5 - px / 4) ** 2 + (y + 0.5 - py / 4) ** 2) / 2)
         dense[0, 18 + 2 * j], dense[0, 19 + 2 * j] = py / 4 - y, px / 4 - x
     return dense
+
+
+def test_in_evaluation_standardising_and_convolving_are_one_convolution():
+    torch.manual_seed(0)
+    layers = Standardised(5, 3)
+    x = 40 * torch.randn(4, 5, 6, 7) + 90
+    found = layers(x)  # standardised by the batch itself, whose statistics it takes over by a tenth
+    own = (x - x.mean((0, 2, 3), keepdim=True)) / x.std((0, 2, 3), unbiased=False, keepdim=True)
+    torch.testing.assert_close(found, layers[1](own), atol=1e-4, rtol=0)
+    assert layers[0].running_mean.mean() > 5
+    layers.eval()
+    gradients = []
+    for found in (layers(x), layers[1](layers[0](x))):
+        torch.testing.assert_close(found, layers[1](layers[0](x)), atol=1e-4, rtol=0)
+        layers.zero_grad()
+        found.square().mean().backward()
+        gradients.append(layers[1].weight.grad.clone())
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-3)
 
 
 def test_evidence_finds_the_joints_of_its_person():

@@ -21,6 +21,7 @@ from torchvision.ops import roi_align
 
 from anchorpose.lcrnet import windows
 from anchorpose.lcrnet.heads import JOINTS, unit_grid
+from anchorpose.lcrnet.trunks import Standardised
 
 GRID = 24
 """Cells of a heat map's side; the places of joints are finer than a cell."""
@@ -84,9 +85,7 @@ class SecondPass(nn.Module):
         super().__init__()
         self.strides, self.window = (4, *strides), WINDOW
         # Standardised without a scale, as in the pyramid: a trunk's maps differ in range by orders of magnitude.
-        self.project = nn.ModuleList(
-            nn.Sequential(nn.BatchNorm2d(c, affine=False), nn.Conv2d(c, width, 1)) for c in (fine, *channels)
-        )
+        self.project = nn.ModuleList(Standardised(c, width) for c in (fine, *channels))
         self.enter = nn.Conv2d(2 * width + JOINTS, width, 1)
         self.high = Block(width)
         self.down = nn.Conv2d(width, 2 * width, 2, stride=2)

@@ -84,6 +84,24 @@ class TimmFeatures(nn.Module):
         return TrunkFeatures(list(self.backbone((image - self.mean) / self.std)), None)
 
 
+class Standardised(nn.Sequential):
+    """BatchNorm without scale, then a 1x1 convolution: in evaluation one convolution that does both."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        norm = nn.BatchNorm2d(channels, affine=False)
+        super().__init__(norm, nn.Conv2d(channels, width, 1))
+        self._eps = norm.eps
+
+    def forward(self, x: Tensor) -> Tensor:
+        norm, convolution = self[0], self[1]
+        if self.training:
+            return convolution(norm(x))
+        weight, bias = convolution.get_parameter("weight"), convolution.get_parameter("bias")
+        mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+        scale = (variance + self._eps).rsqrt()
+        return F.conv2d(x, weight * scale[:, None, None], bias - weight.flatten(1) @ (mean * scale))
+
+
 class Pyramid(nn.Module):
     """Feature pyramid: standardise, 1x1, add from above; one width for all levels.
 
@@ -92,9 +110,7 @@ class Pyramid(nn.Module):
 
     def __init__(self, channels: Sequence[int], width: int) -> None:
         super().__init__()
-        self.laterals = nn.ModuleList(
-            nn.Sequential(nn.BatchNorm2d(c, affine=False), nn.Conv2d(c, width, 1)) for c in channels
-        )
+        self.laterals = nn.ModuleList(Standardised(c, width) for c in channels)
         self.smooth = nn.ModuleList(
             nn.Sequential(nn.Conv2d(width, width, 3, padding=1, groups=width), nn.ReLU()) for _ in channels
         )

@@ -115,6 +115,7 @@ def test_the_exported_graph_is_the_network(tmp_path):
             values.add_(0.05 * torch.randn_like(values))
     worst = export(network, "tiny", {"preset": {}}, tmp_path / "tiny.onnx")
     assert worst < 1e-4
+    assert b"stack_trace" not in (tmp_path / "tiny.onnx").read_bytes()
     model = PoseBert(tmp_path / "tiny.onnx")
     assert (model.preset, model.frames) == ("tiny", 16)
     rng = np.random.default_rng(1)

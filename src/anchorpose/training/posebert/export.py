@@ -18,7 +18,7 @@ from anchorpose.io.onnx import onnxruntime
 from anchorpose.motion.posebert.codec import WIDTH
 from anchorpose.motion.posebert.model import INPUTS, METADATA_KEY, OUTPUT
 from anchorpose.training.checkpoint import last_checkpoint, load_averaged, read_card
-from anchorpose.training.export import store_half
+from anchorpose.training.export import forget_traces, store_half
 from anchorpose.training.posebert.network import PoseBertNetwork
 from anchorpose.training.posebert.presets import PoseBertPreset, find_posebert
 
@@ -78,7 +78,9 @@ def _trace(network: PoseBertNetwork) -> onnx.ModelProto:
                                     output_names=[OUTPUT], dynamic_shapes=({0: batch}, {0: batch}),
                                     verbose=False)  # fmt: skip
     assert program is not None
-    return program.model_proto
+    model_proto = program.model_proto  # made anew each time it is asked for
+    forget_traces(model_proto.graph)
+    return model_proto
 
 
 def _parity(network: PoseBertNetwork, graph: onnx.ModelProto) -> float:
