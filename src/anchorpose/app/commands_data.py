@@ -139,16 +139,16 @@ class Pack:
 
     def run(self) -> int:
         """Exit code."""
-        with training_extra():
-            from anchorpose.training.data import read_data
-            from anchorpose.training.pack import pack
-
         if self.side < 32:
             raise InputError(f"found --side {self.side}, wanted 32 pixels or more")
         if not self.shard >= 1:
             raise InputError(f"found --shard {self.shard:g}, wanted 1 MiB or more")
         if not 1 <= self.quality <= 100:
             raise InputError(f"found --quality {self.quality}, wanted 1 to 100")
+        with training_extra():
+            from anchorpose.training.data import read_data
+            from anchorpose.training.pack import pack
+
         done = pack(read_data(self.data), self.out, self.side, int(self.shard * 2**20), self.quality)
         print(f"{done.card}: {done.pictures} photographs in {done.shards} files, {done.people} people, "
               f"{done.size / 1e6:.1f} MB")  # fmt: skip

@@ -19,7 +19,6 @@ from anchorpose.datasets.transforms import Image
 from anchorpose.io.files import atomic_write
 
 SUFFIX = ".tar"
-_BLOCK = tarfile.BLOCKSIZE
 
 
 def read_picture(path: Path) -> Image:
@@ -71,6 +70,7 @@ class ShardWriter:
     def __init__(self, folder: Path, prefix: str, limit: int) -> None:
         self._folder, self._prefix, self._limit = folder, prefix, limit
         self._files: list[tuple[str, bytes]] = []
+        self._blocks = 0
         self.paths: list[Path] = []
 
     def add(self, name: str, content: bytes) -> str:
@@ -82,12 +82,14 @@ class ShardWriter:
         Raises:
             InputError: it alone is larger than a shard, or the folder cannot be written.
         """
-        if _size([(name, content)]) > self._limit:
+        blocks = 1 + -(-len(content) // tarfile.BLOCKSIZE)  # a header, and whole blocks
+        if _size(blocks) > self._limit:
             raise InputError(f"found {name} of {len(content)} bytes, which no shard of {self._limit} bytes holds; give "
                              "larger shards or smaller pictures")  # fmt: skip
-        if self._files and _size([*self._files, (name, content)]) > self._limit:
+        if _size(self._blocks + blocks) > self._limit:
             self.close()
         self._files.append((name, content))
+        self._blocks += blocks
         return f"{self._path().name}/{name}"
 
     def close(self) -> None:
@@ -103,13 +105,12 @@ class ShardWriter:
         path = self._path()
         atomic_write(path, content.getvalue())
         self.paths.append(path)
-        self._files = []
+        self._files, self._blocks = [], 0
 
     def _path(self) -> Path:
         return self._folder / f"{self._prefix}-{len(self.paths):03}{SUFFIX}"
 
 
-def _size(files: list[tuple[str, bytes]]) -> int:
-    """Bytes of the tar file: a header and whole blocks a file, two empty blocks, and whole records."""
-    bare = sum(_BLOCK * (1 + -(-len(data) // _BLOCK)) for _, data in files) + 2 * _BLOCK
-    return tarfile.RECORDSIZE * -(-bare // tarfile.RECORDSIZE)
+def _size(blocks: int) -> int:
+    """Bytes of the tar file: the files' blocks and two empty ones, in whole records."""
+    return tarfile.RECORDSIZE * -(-(blocks + 2) * tarfile.BLOCKSIZE // tarfile.RECORDSIZE)

@@ -161,11 +161,11 @@ def integrate(
     kept, positions = _keep(proposals, K, options)
     groups = _groups(kept, width, height, options)
     # No mode outweighs its group: this spares the many weak strays the search for modes.
-    least = {int(positions[members[0]]): options.min_person_score for members in groups}
-    if refined is not None:  # it leaves out those it did not look at and those whose score stays below `min_quality`
-        least = least_scores(refined, options.min_person_score, options.min_quality)
+    least, otherwise = {}, options.min_person_score
+    if refined is not None:  # `refine` leaves out whom it did not look at
+        least, otherwise = least_scores(refined, options.min_person_score, options.min_quality), np.inf
     strong = [members for members in groups
-              if kept.scores[members].sum() >= least.get(int(positions[members[0]]), np.inf)]  # fmt: skip
+              if kept.scores[members].sum() >= least.get(int(positions[members[0]]), otherwise)]  # fmt: skip
     found = [_modes(kept, members, options) for members in strong]
     found = [modes for modes in found if modes.scores[0] >= options.min_person_score]
     found.sort(key=lambda modes: -float(modes.scores[0]))
