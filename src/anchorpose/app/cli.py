@@ -89,6 +89,9 @@ class Train:
     second_pass: tyro.conf.FlagCreatePairsOff[bool] = False
     """Train the second pass of --start alone, on what the rest, as it is, sees of each person once in each of --epochs
     (1): many times as many people in the same time. They take 190 kB each in the output folder."""
+    close_look: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Train the close look alone, on people cut out as the rest of --start finds them: 200 kB each in the output
+    folder. Where --start has none, --trunk-weights of MoveNet Thunder are what it begins with."""
     resume: bool = True
     """Go on from the last checkpoint in the output folder, if there is one."""
 
@@ -96,8 +99,8 @@ class Train:
         """Exit code."""
         if self.preset.startswith("posebert"):
             return self._posebert()
-        if self.second_pass:
-            return self._second_pass()
+        if self.second_pass or self.close_look:
+            return self._part()
         with training_extra():
             from anchorpose.app.estimator import find_model
             from anchorpose.training.commands import train
@@ -108,33 +111,41 @@ class Train:
         print(train(self.preset, self.data, options, self.trunk_weights, self.val, start, self.decode_once))
         return 0
 
-    def _refuse(self, whose: str, *more: tuple[str, object]) -> None:
+    def _refuse(self, whose: str, *more: tuple[str, object], allowed: tuple[str, ...] = ()) -> None:
         """InputError for options that only the training of a whole network takes."""
         given = {"--batch-size": self.batch_size, "--trunk-weights": self.trunk_weights,
                  "--decode-once": self.decode_once}  # fmt: skip
-        if wrong := [name for name, value in (*given.items(), *more) if not (value in (None, ()) or value is False)]:
+        wrong = [name for name, value in (*given.items(), *more) if not (value in (None, ()) or value is False)]
+        if wrong := [name for name in wrong if name not in allowed]:
             raise InputError(f"found {', '.join(wrong)}, which {whose} does not take; leave it out")
 
-    def _second_pass(self) -> int:
-        self._refuse("the training of the second pass")
+    def _part(self) -> int:
+        part = "close look" if self.close_look else "second pass"
+        if self.second_pass and self.close_look:
+            raise InputError("found --second-pass and --close-look, wanted one of them; train one after the other")
+        self._refuse(f"the training of the {part}", allowed=("--trunk-weights",) if self.close_look else ())
         if self.start is None:
-            raise InputError("found no --start, wanted the weights whose second pass is trained; such as lcrnet-lite")
+            raise InputError(f"found no --start, wanted the weights whose {part} is trained; such as lcrnet-lite")
         views = 1.0 if self.epochs is None else self.epochs
         if views < 1 or views != round(views):
             raise InputError(f"found --epochs {views:g}, wanted a whole number of views of each photograph, 1 or more")
         with training_extra():
             from anchorpose.app.estimator import find_model
-            from anchorpose.training.commands import train_second
+            from anchorpose.training.commands import train_close, train_second
             from anchorpose.training.loop import LoopOptions
             from anchorpose.training.second.collect import CollectOptions
         options = LoopOptions(out=self.out, minutes=self.minutes, seed=self.seed, resume=self.resume)
         collecting = CollectOptions(self.out / "people", round(views), self.workers, self.seed)
-        print(train_second(self.preset, self.data, options, find_model(self.start), collecting, self.val))
+        start = find_model(self.start)
+        if self.close_look:
+            print(train_close(self.preset, self.data, options, start, collecting, self.trunk_weights, self.val))
+        else:
+            print(train_second(self.preset, self.data, options, start, collecting, self.val))
         return 0
 
     def _posebert(self) -> int:
         self._refuse("PoseBERT", ("--epochs", self.epochs), ("--start", self.start), ("--val", self.val),
-                     ("--second-pass", self.second_pass))  # fmt: skip
+                     ("--second-pass", self.second_pass), ("--close-look", self.close_look))  # fmt: skip
         with training_extra():
             from anchorpose.training.loop import LoopOptions
             from anchorpose.training.posebert.commands import PoseBertOptions, train_posebert

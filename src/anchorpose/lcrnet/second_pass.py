@@ -42,7 +42,7 @@ class SecondOutput(NamedTuple):
     regions: Tensor  # (s, 4) square regions x1, y1, x2, y2 that were looked at, pixels
     joints2d: Tensor  # (s, 13, 2) coordinates of the region, 0 to 1 inside
     places: Tensor  # (s, 13, 2) peaks of the heat maps alone, coordinates of the region
-    heat: Tensor  # (s, 13, GRID * GRID) log-probability of each cell
+    heat: Tensor  # (s, 13, g * g) log-probability of each cell, row by row
     log_scale: Tensor  # (s, 13) log of the expected absolute error, shares of the region's side
     joints3d: Tensor  # (s, 13, 3) metres, relative to the body centre
     visibility: Tensor  # (s, 13) logit
@@ -78,12 +78,13 @@ class SecondPass(nn.Module):
     Args:
         fine, channels: of the maps at stride 4 and at the pyramid's strides.
         strides: of the pyramid. width: channels inside. hidden: of the correcting network.
+        grid: cells of the side of the finer inner maps. sharpness: cells of a heat map's side over that.
     """
 
     def __init__(self, fine: int, channels: tuple[int, ...], strides: tuple[int, ...], width: int = 64,
-                 hidden: int = 512) -> None:  # fmt: skip
+                 hidden: int = 512, grid: int = GRID, sharpness: int = 1) -> None:  # fmt: skip
         super().__init__()
-        self.strides, self.window = (4, *strides), WINDOW
+        self.strides, self.window, self.grid = (4, *strides), WINDOW, grid
         # Standardised without a scale, as in the pyramid: a trunk's maps differ in range by orders of magnitude.
         self.project = nn.ModuleList(Standardised(c, width) for c in (fine, *channels))
         self.enter = nn.Conv2d(2 * width + JOINTS, width, 1)
@@ -93,16 +94,18 @@ class SecondPass(nn.Module):
         self.low = nn.Sequential(Block(2 * width), Block(2 * width), Block(2 * width))
         self.up = nn.Conv2d(2 * width, width, 1)
         self.late = nn.Sequential(Block(width), Block(width))
-        self.heat = nn.Conv2d(width, JOINTS, 1)
+        self.heat, self.sharpness = nn.Conv2d(width, JOINTS * sharpness**2, 1), sharpness
         pooled = 2 * width * 9
         self.hidden = nn.Linear(pooled + JOINTS * (2 + 2 + 2 + 1 + 3), hidden)
         self.hidden2 = nn.Linear(hidden, hidden)
         self.correct = nn.Linear(hidden, JOINTS * (2 + 1 + 3 + 1) + 1)
         nn.init.normal_(self.correct.weight, std=1e-3)
         nn.init.zeros_(self.correct.bias)
-        self.register_buffer("cells", unit_grid(GRID), persistent=False)
+        self.register_buffer("cells", unit_grid(grid * sharpness), persistent=False)
+        self.register_buffer("along", windows.along(grid), persistent=False)
 
     cells: Tensor
+    along: Tensor
 
     def forward(self, maps: list[Tensor], joints2d: Tensor, joints3d: Tensor, picture: Tensor,
                 regions: Tensor | None = None) -> SecondOutput:  # fmt: skip
@@ -123,13 +126,20 @@ class SecondPass(nn.Module):
             regions = region_around(joints2d)
         return self.judge(self.pool(maps, regions, picture), regions, joints2d, joints3d)
 
-    def judge(self, pooled: list[Tensor], regions: Tensor, joints2d: Tensor, joints3d: Tensor) -> SecondOutput:
-        """What a look says of each person; pooled: of `pool`, the others as for `look`."""
+    def judge(self, pooled: list[Tensor], regions: Tensor, joints2d: Tensor, joints3d: Tensor,
+              evidence: Tensor | None = None) -> SecondOutput:  # fmt: skip
+        """What a look says of each person.
+
+        Args:
+            pooled: of `pool`. regions, joints2d, joints3d: as for `look`.
+            evidence: (s, 13, grid * sharpness, the same) logits that are added to those of the heat maps.
+        """
         side = (regions[:, 2:] - regions[:, :2])[:, None]
         before = ((joints2d - regions[:, None, :2]) / side).clamp(-0.5, 1.5)
         x, low = self._mixed(pooled, before)
         with torch.autocast(x.device.type, enabled=False):
-            heat = self.heat(x.float()).flatten(2).log_softmax(2)
+            logits = F.pixel_shuffle(self.heat(x.float()), self.sharpness)
+            heat = (logits if evidence is None else logits + evidence.float()).flatten(2).log_softmax(2)
             likely = heat.exp()
             places, peak = peaks(likely, self.cells, self.window), likely.amax(2)
             # How far the mean of the map is from its peak says how undecided it is.
@@ -153,13 +163,14 @@ class SecondPass(nn.Module):
         """Any maps of the strides -> each region's part of them: (s, c, GRID, GRID) of two, half the side of others."""
         rois = torch.cat([picture[:, None].to(regions), regions], 1).float()
         # A cell of the grid spans a few of stride 4, and about one of the others.
-        sizes, samples = (GRID, GRID, *(GRID // 2 for _ in maps[2:])), (2, *(1 for _ in maps[1:]))
+        sizes = (self.grid, self.grid, *(self.grid // 2 for _ in maps[2:]))
+        samples = (2, *(1 for _ in maps[1:]))
         return [roi_align(m.float(), rois, size, 1 / s, sampling_ratio=n, aligned=True)
                 for m, s, size, n in zip(maps, self.strides, sizes, samples, strict=True)]  # fmt: skip
 
     def _mixed(self, pooled: list[Tensor], before: Tensor) -> tuple[Tensor, Tensor]:
         """Maps (s, width, GRID, GRID) for the heat maps and (s, 2 width, GRID / 2, GRID / 2)."""
-        right, down = windows.factors(before, self.cells[:GRID, 0], (_GAUSSIAN,))
+        right, down = windows.factors(before, self.along, (_GAUSSIAN,))
         gaussians = down.mT * right
         x = self.high(self.enter(torch.cat([*pooled[:2], gaussians], 1)))
         low = self.low(self.mix(torch.cat([self.down(x), *pooled[2:]], 1)))

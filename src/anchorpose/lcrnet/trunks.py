@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from anchorpose.lcrnet.movenet import PYRAMID_CHANNELS, MoveNetTrunk
+from anchorpose.lcrnet.movenet import HEADS, MULTIPOSE, PYRAMID_CHANNELS, TAPS, MoveNetTrunk
 
 
 class TrunkFeatures(NamedTuple):
@@ -28,15 +28,19 @@ class TrunkFeatures(NamedTuple):
 
 
 class MoveNetFeatures(nn.Module):
-    """`MoveNetTrunk` with its richer inner maps beside the pyramid's: strides 8, 16 and 32."""
+    """`MoveNetTrunk` with its richer inner maps beside the pyramid's: strides 8, 16 and 32.
+
+    Args:
+        channels: of the trunk.
+    """
 
     strides = (8, 16, 32)
-    channels = (PYRAMID_CHANNELS[8] + 48, PYRAMID_CHANNELS[16] + 144, PYRAMID_CHANNELS[32] + 480)
-    fine_channels = PYRAMID_CHANNELS[4] + 40 + 17
 
-    def __init__(self) -> None:
+    def __init__(self, channels: tuple[int, ...] = MULTIPOSE) -> None:
         super().__init__()
-        self.trunk = MoveNetTrunk()
+        self.trunk = MoveNetTrunk(channels)
+        at = {stride: PYRAMID_CHANNELS[stride] + channels[1 + block] for stride, block in TAPS.items()}
+        self.channels, self.fine_channels = tuple(at[s] for s in self.strides), at[4] + HEADS["keypoint_heatmap"]
 
     def freeze_early(self, blocks: int) -> None:
         """Keep the stem and the first `blocks` of the 17 blocks as they are: edges and textures need no training."""

@@ -16,6 +16,8 @@ from anchorpose.datasets.decoded import Photographs, PlannedDataset
 from anchorpose.datasets.loader import PoseDataset
 from anchorpose.datasets.samples import Sample
 from anchorpose.io.files import write_json
+from anchorpose.lcrnet.anchors import AnchorPoses
+from anchorpose.lcrnet.model import LCRNet
 from anchorpose.training.checkpoint import find_checkpoint
 from anchorpose.training.data import Data, read_data
 from anchorpose.training.export import load_model
@@ -23,8 +25,10 @@ from anchorpose.training.fit import FitOptions, fit
 from anchorpose.training.loop import LoopOptions
 from anchorpose.training.presets import Preset, find_preset
 from anchorpose.training.release import Release, Start
-from anchorpose.training.second.collect import CollectOptions, collect
+from anchorpose.training.second.close import fit_close, look_closely
+from anchorpose.training.second.collect import CollectOptions, Look, collect, look_again
 from anchorpose.training.second.fit import fit_second
+from anchorpose.training.second.stored import StoredPeople
 from anchorpose.training.trunk_weights import load_trunk
 from anchorpose.training.validate import validate
 
@@ -106,13 +110,59 @@ def train_second(
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     model = preset.build(release.anchors)
     begin = release.fill(model)
-    dataset = PoseDataset(read.samples(), release.anchors, replace(preset.augmentation), options.seed, read.fresh)
-    about = hashlib.sha256(start.read_bytes()).hexdigest()[:16]
-    people = collect(model, dataset, replace(collecting, about=f"weights {about}, {', '.join(read.licences())}"))
+    people = _collected(preset, model, read, start, options, collecting, look_again)
     folder = fit_second(preset, model, people, read, begin, options)
     if pairs:
         measure(options.out, pairs)
     return folder
+
+
+def train_close(
+    preset_name: str, data: Sequence[str], options: LoopOptions, start: Path, collecting: CollectOptions,
+    trunk_weights: Path | None = None, val: Sequence[str] = (),
+) -> Path:  # fmt: skip
+    """Train the close look of released weights alone, and measure the result.
+
+    Each view of a picture is looked at once (its people take 200 kB each); a step then costs what a close look costs.
+
+    Args:
+        preset_name: of a network with a close look. data, val: as for `train`. options: of the run.
+        start: the released ONNX file. collecting: how and where people are collected.
+        trunk_weights: safetensors of MoveNet Thunder; needed where `start` has no close look.
+
+    Returns:
+        the last checkpoint's folder.
+
+    Raises:
+        InputError: anything given is missing or does not fit.
+    """
+    preset = find_preset(preset_name)
+    if not preset.close_width:
+        raise InputError(f"found preset {preset.name}, which has no close look; take lcrnet-base")
+    pairs = [_pair(text) for text in val]
+    read, release = read_data(data), Release(start)
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.manual_seed(options.seed)
+    model = preset.build(release.anchors)
+    begin = release.fill(model)
+    assert model.close is not None
+    if trunk_weights is not None or not any(name.startswith("close.") for name in begin.released):
+        trunk = load_trunk(model.close.trunk, trunk_weights)
+        begin = replace(begin, text=f"{begin.text}; close look: {trunk}")
+    people = _collected(preset, model, read, start, options, collecting, look_closely)
+    folder = fit_close(preset, model, people, read, begin, options)
+    if pairs:
+        measure(options.out, pairs)
+    return folder
+
+
+def _collected(preset: Preset, model: LCRNet, read: Data, start: Path, options: LoopOptions,
+               collecting: CollectOptions, look: Look) -> StoredPeople:  # fmt: skip
+    anchors = AnchorPoses(model.anchors3d.numpy(), model.anchors2d.numpy())
+    dataset = PoseDataset(read.samples(), anchors, preset.augmentation, options.seed, read.fresh)
+    about = hashlib.sha256(start.read_bytes()).hexdigest()[:16]
+    about = f"weights {about}, {', '.join(read.licences())}"
+    return collect(model, dataset, replace(collecting, about=about), look)
 
 
 def measure(run: Path, pairs: Sequence[tuple[Path, Path]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ class Task:
         loss: of the next batch, drawn with the given generator.
         card: of the run; a checkpoint is resumed only where its `preset` is the same.
         steps, learning_rate, weight_decay, warmup_steps, ema, clip: of the optimiser.
+        slow: beginning of the names of parameters -> their learning rate over that of the others.
     """
 
     network: nn.Module
@@ -58,6 +59,15 @@ class Task:
     warmup_steps: int
     ema: float
     clip: float
+    slow: dict[str, float] = field(default_factory=dict)
+
+    def groups(self) -> list[dict[str, Any]]:
+        """The parameters that are trained, one group for each rate."""
+        rates = {n: next((r for first, r in self.slow.items() if n.startswith(first)), 1.0)
+                 for n, p in self.network.named_parameters() if p.requires_grad}  # fmt: skip
+        own = dict(self.network.named_parameters())
+        return [{"params": [own[n] for n, r in rates.items() if r == rate], "rate": rate}
+                for rate in sorted(set(rates.values()), reverse=True)]  # fmt: skip
 
 
 @dataclass
@@ -100,7 +110,7 @@ class _Loop:
     def __init__(self, task: Task, options: LoopOptions) -> None:
         self.task, self.options, self.progress, self.saved = task, options, Progress(), time.monotonic()
         self.trained = [p for p in task.network.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.trained, task.learning_rate, weight_decay=task.weight_decay)
+        self.optimizer = torch.optim.AdamW(task.groups(), task.learning_rate, weight_decay=task.weight_decay)
         self.averaged = AveragedModel(task.network, multi_avg_fn=get_ema_multi_avg_fn(task.ema))
         if options.resume and (folder := find_checkpoint(options.out)) is not None:
             card = read_card(folder)
@@ -120,8 +130,9 @@ class _Loop:
     def step(self) -> None:
         """One batch."""
         task, progress, began = self.task, self.progress, time.monotonic()
+        rate = task.learning_rate * warmup_cosine(progress.step, task.warmup_steps, self.done)
         for group in self.optimizer.param_groups:
-            group["lr"] = task.learning_rate * warmup_cosine(progress.step, task.warmup_steps, self.done)
+            group["lr"] = group["rate"] * rate
         rng = np.random.default_rng([self.options.seed, progress.step])
         torch.manual_seed(int(rng.integers(1 << 62)))  # of dropout
         total = task.loss(rng)

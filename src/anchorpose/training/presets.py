@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from anchorpose.core.errors import InputError
 from anchorpose.datasets.transforms import Augmentation
 from anchorpose.lcrnet.anchors import AnchorPoses
+from anchorpose.lcrnet.close_look import CloseLook
 from anchorpose.lcrnet.heads import PoseHead
 from anchorpose.lcrnet.integration import IntegrationOptions
 from anchorpose.lcrnet.localization import Localization
@@ -29,6 +30,7 @@ class Preset:
         frozen_blocks: first blocks of MoveNet's trunk that stay as they are where the rest is trained.
         trunk_rate: learning rate of the trunk over that of the rest. tuned_rate: that of other released weights.
         second_width: channels of the second pass; 0 leaves it out. passes: how often it looks at inference.
+        close_width: of the close look; 0 leaves it out.
         anchors: K. width: channels of the pyramid. hidden: of the two fully connected layers.
         ranks: of their weights and of the regression's (`lcrnet.heads.PoseHead`).
         anchor_sizes: of the RPN, pixels, for each level.
@@ -74,6 +76,7 @@ class Preset:
     tuned_rate: float = 1.0
     ranks: tuple[int, int, int] = (0, 0, 0)
     second_width: int = 0
+    close_width: int = 0
     passes: int = 1
     people: PeopleOptions = field(default_factory=PeopleOptions)
     integration: IntegrationOptions = field(default_factory=IntegrationOptions)
@@ -98,7 +101,7 @@ class Preset:
         return LCRNet(trunk, pyramid, localization, head, anchors, frozen=self.frozen, regions=self.regions,
                       positive_share=self.positive_share, smooth_l1_beta=self.smooth_l1_beta,
                       max_proposals=self.max_proposals, second=second, passes=self.passes,
-                      people=self.people)  # fmt: skip
+                      people=self.people, close=CloseLook(self.close_width) if self.close_width else None)  # fmt: skip
 
 
 _LITE = Preset(
@@ -123,6 +126,7 @@ PRESETS = {
     p.name: p
     for p in (
         _LITE,
+        replace(_LITE, name="lcrnet-base", close_width=64, people=replace(_LITE.people, min_quality=0.1)),
         Preset(
             name="lcrnet-efficientnet", backbone="tf_efficientnet_lite0", strides=(8, 16, 32), frozen=False,
             anchors=20, width=96, hidden=1024, anchor_sizes=((24, 48), (80, 130), (210, 340)), pre_nms=(400, 400),

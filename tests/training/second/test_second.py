@@ -15,9 +15,10 @@ from anchorpose.training.checkpoint import read_card, read_weights, save_checkpo
 from anchorpose.training.fit import FitOptions, card_of, fit  # noqa: E402
 from anchorpose.training.loop import LoopOptions  # noqa: E402
 from anchorpose.training.release import Start  # noqa: E402
-from anchorpose.training.second.collect import CollectOptions, collect, each_person, look  # noqa: E402
+from anchorpose.training.second.collect import CollectOptions, collect, each_person, look_again, pooled_people  # noqa: E402
 from anchorpose.training.second.fit import SecondStage, fit_second, judge  # noqa: E402
-from anchorpose.training.second.pooled import HIGHEST, LOWEST, PooledPeople, write_part  # noqa: E402
+from anchorpose.training.second.pooled import HIGHEST, LOWEST, Pooled  # noqa: E402
+from anchorpose.training.second.stored import StoredPeople, write_part  # noqa: E402
 
 
 def looked_at(drawn):
@@ -27,7 +28,7 @@ def looked_at(drawn):
     images, joined = collate([dataset[i] for i in range(4)])
     targets = joined.split()
     with torch.inference_mode():
-        pooled = look(model, images, targets, torch.Generator().manual_seed(0))
+        pooled, _ = pooled_people(model, images, targets, torch.Generator().manual_seed(0))
         own = model.second(model.maps(model.features(images)), pooled.target.joints2d, pooled.target.joints3d,
                            pooled.target.picture, pooled.regions)  # fmt: skip
     return model, pooled, own
@@ -42,9 +43,10 @@ def test_collected_people_are_judged_as_if_they_were_looked_at(drawn, tmp_path):
     for name in own._fields:
         torch.testing.assert_close(getattr(exact, name), getattr(own, name), atol=2e-4, rtol=1e-3)
     assert any((share < 0.99).any() for share in pooled.inside), "no region reaches beyond its picture"
-    write_part(tmp_path / "part", [pooled])
+    write_part(tmp_path / "part", [pooled.stored()])
     with torch.inference_mode():
-        stored = judge(model.second, PooledPeople([tmp_path / "part"]).take(np.arange(len(pooled.regions))))
+        people = StoredPeople([tmp_path / "part"]).take(np.arange(len(pooled.regions)))
+        stored = judge(model.second, Pooled.read(people))
     # A byte is a 255th of the range; pixels of a region of some hundred.
     assert (stored.pixels - own.pixels).abs().max() < 0.5
     torch.testing.assert_close(stored.quality, own.quality, atol=0.02, rtol=0)
@@ -53,11 +55,11 @@ def test_collected_people_are_judged_as_if_they_were_looked_at(drawn, tmp_path):
 def test_people_come_back_from_several_parts_by_position(drawn, tmp_path):
     _, pooled, _ = looked_at(drawn)
     count = len(pooled.regions)
-    write_part(tmp_path / "a", [pooled])
-    write_part(tmp_path / "b", [pooled, pooled])
-    people = PooledPeople([tmp_path / "a", tmp_path / "b"])
+    write_part(tmp_path / "a", [pooled.stored()])
+    write_part(tmp_path / "b", [pooled.stored()] * 2)
+    people = StoredPeople([tmp_path / "a", tmp_path / "b"])
     assert len(people) == 3 * count
-    some = people.take(np.array([2 * count + 1, 0, count - 1, count]))
+    some = Pooled.read(people.take(np.array([2 * count + 1, 0, count - 1, count])))
     wanted = [0, count - 1, 0, 1]
     torch.testing.assert_close(some.regions, pooled.regions[wanted])
     torch.testing.assert_close(some.target.true2d, pooled.target.true2d[wanted], equal_nan=True)
@@ -69,12 +71,12 @@ def test_people_come_back_from_several_parts_by_position(drawn, tmp_path):
 
 def test_what_is_broken_or_empty_is_named(drawn, tmp_path):
     _, pooled, _ = looked_at(drawn)
-    write_part(tmp_path / "part", [pooled])
+    write_part(tmp_path / "part", [pooled.stored()])
     (tmp_path / "part" / "map1.u8").write_bytes(b"short")
     with pytest.raises(InputError, match=r"cannot read the people in .*part.*remove the folder"):
-        PooledPeople([tmp_path / "part"])
+        StoredPeople([tmp_path / "part"])
     with pytest.raises(InputError, match="found nobody with joints"):
-        PooledPeople([])
+        StoredPeople([])
 
 
 def test_each_person_is_looked_at_twice_at_most():
@@ -96,13 +98,13 @@ def test_each_person_is_looked_at_twice_at_most():
 
 def test_the_second_pass_learns_and_the_rest_stays(drawn, tmp_path):
     preset, model, data, dataset = drawn
-    people = collect(model, dataset, CollectOptions(tmp_path / "people", workers=0))
+    people = collect(model, dataset, CollectOptions(tmp_path / "people", workers=0), look_again)
     before = {n: t.clone() for n, t in model.state_dict().items()}
     stage = SecondStage(batch_size=16, steps=150, learning_rate=2e-3, warmup_steps=5)
 
     def error():
         with torch.inference_mode():
-            found = judge(model.second, everyone := people.take(np.arange(len(people))))
+            found = judge(model.second, everyone := Pooled.read(people.take(np.arange(len(people)))))
         return float((found.pixels - everyone.target.true2d).abs().nanmean())
 
     first = error()
@@ -117,10 +119,10 @@ def test_the_second_pass_learns_and_the_rest_stays(drawn, tmp_path):
     assert card["second_stage"]["people"] == len(people)
     assert card["progress"]["step"] == 150
     # A second call finds the people and the checkpoint, and has nothing left to do.
-    again = collect(model, replace_samples(dataset), CollectOptions(tmp_path / "people", workers=0))
+    again = collect(model, replace_samples(dataset), CollectOptions(tmp_path / "people", workers=0), look_again)
     assert len(again) == len(people)
     with pytest.raises(InputError, match="has people of other weights, data or seed"):
-        collect(model, dataset, CollectOptions(tmp_path / "people", workers=0, about="others"))
+        collect(model, dataset, CollectOptions(tmp_path / "people", workers=0, about="others"), look_again)
     fit_second(preset, model, again, data, Start("random"), LoopOptions(tmp_path / "run"), stage)
     assert read_card(folder)["progress"]["step"] == 150
 
@@ -131,7 +133,7 @@ def test_a_checkpoint_of_the_other_training_is_refused(drawn, tmp_path, whole):
     other = {"step": 3, "seconds": 1.0} | ({"loss": 1.0} if whole else {"epoch": 0, "batch": 3, "losses": {}})
     card = card_of(preset, data, Start("random")) | {"progress": other}
     save_checkpoint(tmp_path / "run" / "last", model.state_dict(), model.state_dict(), {}, card)
-    people = collect(model, dataset, CollectOptions(tmp_path / "people", workers=0))
+    people = collect(model, dataset, CollectOptions(tmp_path / "people", workers=0), look_again)
     refused = pytest.raises(InputError, match="a checkpoint of another kind of training")
     start = Start("random")
     if whole:
@@ -145,8 +147,8 @@ def test_a_checkpoint_of_the_other_training_is_refused(drawn, tmp_path, whole):
 def test_each_view_shows_the_people_anew(drawn, tmp_path):
     _, model, _, dataset = drawn
     dataset.options = replace(dataset.options, scale=(0.8, 1.2), rotation=20.0)
-    one = collect(model, dataset, CollectOptions(tmp_path / "people", views=1, workers=0))
-    both = collect(model, dataset, CollectOptions(tmp_path / "people", views=2, workers=0))
+    one = collect(model, dataset, CollectOptions(tmp_path / "people", views=1, workers=0), look_again)
+    both = collect(model, dataset, CollectOptions(tmp_path / "people", views=2, workers=0), look_again)
     assert sorted(p.name for p in (tmp_path / "people").iterdir()) == ["00-0000", "01-0000", "about.json"]
     assert len(both) > len(one) >= 8
     first, second = both.take(np.arange(len(one))), both.take(np.arange(len(one), len(both)))

@@ -1,8 +1,8 @@
-"""The people of a data set as the second pass pools them, collected part by part."""
+"""The people of a data set as the second pass pools them, or another look needs them, collected part by part."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from anchorpose.lcrnet.model import JITTERED, LCRNet
 from anchorpose.lcrnet.second_losses import jittered_regions, second_targets
 from anchorpose.lcrnet.second_pass import SecondPass
 from anchorpose.lcrnet.targets import RegionTarget, sample_regions
-from anchorpose.training.second.pooled import Pooled, PooledPeople, write_part
+from anchorpose.training.second.pooled import Pooled
+from anchorpose.training.second.stored import Stored, StoredPeople, write_part
 
 _PART = 1000
 """Pictures of a part: what a kill costs at most."""
@@ -45,11 +46,15 @@ class CollectOptions:
     about: str = ""
 
 
-def collect(model: LCRNet, dataset: PoseDataset, options: CollectOptions) -> PooledPeople:
+Look = Callable[[LCRNet, Tensor, list[Target], torch.Generator], Stored]
+"""What is kept of a batch of pictures (b, 3, h, w)."""
+
+
+def collect(model: LCRNet, dataset: PoseDataset, options: CollectOptions, look: Look) -> StoredPeople:
     """Look at every view of every picture once; parts that an earlier run wrote are taken as they are.
 
     Args:
-        model: with a second pass; it stays as it is. dataset: augmented pictures.
+        model: with a second pass; it stays as it is. dataset: augmented pictures. look: `look_again`, or another.
 
     Raises:
         InputError: a picture cannot be read, nobody in them has joints, or the folder has people of something else.
@@ -66,10 +71,10 @@ def collect(model: LCRNet, dataset: PoseDataset, options: CollectOptions) -> Poo
             generator = torch.Generator().manual_seed(options.seed + 7919 * (number + 1))
             loader = DataLoader(dataset, _BATCH, sampler=order[first : first + _PART], num_workers=options.workers,
                                 collate_fn=collate, prefetch_factor=3 if options.workers else None)  # fmt: skip
-            write_part(folder, _looks(model, loader, generator))
+            write_part(folder, _looks(model, loader, generator, look))
         if (folder / "people.npz").exists():
             parts.append(folder)
-    return PooledPeople(parts)
+    return StoredPeople(parts)
 
 
 def _check_same(path: Path, about: dict[str, int | str]) -> None:
@@ -81,7 +86,7 @@ def _check_same(path: Path, about: dict[str, int | str]) -> None:
                          "another --out, or remove it")  # fmt: skip
 
 
-def _looks(model: LCRNet, loader: DataLoader[Any], generator: torch.Generator) -> Iterator[Pooled]:
+def _looks(model: LCRNet, loader: DataLoader[Any], generator: torch.Generator, look: Look) -> Iterator[Stored]:
     for images, joined in loader:
         with torch.inference_mode():
             found = look(model, images, joined.split(), generator)
@@ -89,8 +94,19 @@ def _looks(model: LCRNet, loader: DataLoader[Any], generator: torch.Generator) -
             yield found
 
 
-def look(model: LCRNet, images: Tensor, targets: list[Target], generator: torch.Generator) -> Pooled:
-    """What the second pass would be trained on in one batch of pictures (b, 3, h, w), pooled but not yet judged."""
+def look_again(model: LCRNet, images: Tensor, targets: list[Target], generator: torch.Generator) -> Stored:
+    """`pooled_people` as bytes."""
+    return pooled_people(model, images, targets, generator)[0].stored()
+
+
+def pooled_people(
+    model: LCRNet, images: Tensor, targets: list[Target], generator: torch.Generator
+) -> tuple[Pooled, list[Tensor]]:
+    """What the second pass would be trained on in one batch of pictures (b, 3, h, w), pooled but not yet judged.
+
+    Returns:
+        the people, and the maps (`SecondPass.look_at`) that a look at them takes.
+    """
     assert model.second is not None
     size = (images.shape[-2], images.shape[-1])
     features = model.features(images)
@@ -102,9 +118,11 @@ def look(model: LCRNet, images: Tensor, targets: list[Target], generator: torch.
     output = model.head(levels, features.dense, [r.boxes for r in regions], size)
     chosen = second_targets(output, regions, targets, model.anchors2d, model.anchors3d, generator, each_person)
     around = jittered_regions(chosen.joints2d, generator)
-    maps = standardised(model.second, model.maps(features))
+    whole = model.maps(features)
+    maps = standardised(model.second, whole)
     pooled = model.second.pool([torch.cat([m, torch.ones_like(m[:, :1])], 1) for m in maps], around, chosen.picture)
-    return Pooled([p[:, :-1] for p in pooled], [p[:, -1:] for p in pooled], around, chosen)
+    people = Pooled([p[:, :-1] for p in pooled], [p[:, -1:] for p in pooled], around, chosen)
+    return people, model.second.look_at(whole)
 
 
 def each_person(logits: Tensor, region: RegionTarget, generator: torch.Generator) -> Tensor:

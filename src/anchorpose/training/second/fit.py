@@ -18,7 +18,8 @@ from anchorpose.training.fit import card_of
 from anchorpose.training.loop import LoopOptions, Task, run
 from anchorpose.training.presets import Preset
 from anchorpose.training.release import Start
-from anchorpose.training.second.pooled import Pooled, PooledPeople
+from anchorpose.training.second.pooled import Pooled
+from anchorpose.training.second.stored import Stored, StoredPeople
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class SecondStage:
 
     Args:
         batch_size: people a step. steps: where no minutes are given. before_noise: standard deviation by which the
-            first pass' joints are moved, shares of the region's side. The others are the optimiser's.
+            joints of the pass before are moved, shares of the region's side. slow_rate: learning rate of a trunk over
+            that of the rest, 0 keeps it as it is. The others are the optimiser's.
     """
 
     batch_size: int = 64
@@ -38,10 +40,11 @@ class SecondStage:
     ema: float = 0.999
     clip: float = 5.0
     before_noise: float = 0.01
+    slow_rate: float = 1.0
 
 
 def fit_second(
-    preset: Preset, model: LCRNet, people: PooledPeople, data: Data, start: Start, options: LoopOptions,
+    preset: Preset, model: LCRNet, people: StoredPeople, data: Data, start: Start, options: LoopOptions,
     stage: SecondStage | None = None,
 ) -> Path:  # fmt: skip
     """Train the second pass of a network whose other parts stay as they are.
@@ -60,19 +63,28 @@ def fit_second(
     second.requires_grad_(True)
 
     def loss(rng: np.random.Generator) -> Tensor:
-        rows = rng.choice(len(people), min(stage.batch_size, len(people)), replace=False)
-        batch = people.take(rows)
-        side = (batch.regions[:, 2:] - batch.regions[:, :2])[:, None]
-        noise = stage.before_noise * torch.from_numpy(rng.standard_normal((len(rows), 13, 2)).astype(np.float32))
-        moved = batch.target._replace(joints2d=batch.target.joints2d + noise * side)
+        batch = drawn(people, stage, rng)
         with torch.autocast("cpu", torch.bfloat16):
-            output = judge(second, batch._replace(target=moved))
-        named = second_losses(output, moved, preset.smooth_l1_beta)
-        return sum((preset.loss_weights.get(n, 1.0) * v for n, v in named.items()), torch.zeros(()))
+            output = judge(second, Pooled.read(batch))
+        return weighted(second_losses(output, batch.target, preset.smooth_l1_beta), preset)
 
     card = card_of(preset, data, start) | {"second_stage": asdict(stage) | {"people": len(people)}}
     return run(Task(model, loss, card, stage.steps, stage.learning_rate, stage.weight_decay, stage.warmup_steps,
                     stage.ema, stage.clip), options)  # fmt: skip
+
+
+def drawn(people: StoredPeople, stage: SecondStage, rng: np.random.Generator) -> Stored:
+    """The next batch, the poses before moved a little."""
+    rows = rng.choice(len(people), min(stage.batch_size, len(people)), replace=False)
+    batch = people.take(rows)
+    side = (batch.regions[:, 2:] - batch.regions[:, :2])[:, None]
+    noise = stage.before_noise * torch.from_numpy(rng.standard_normal((len(rows), 13, 2)).astype(np.float32))
+    return batch._replace(target=batch.target._replace(joints2d=batch.target.joints2d + noise * side))
+
+
+def weighted(losses: dict[str, Tensor], preset: Preset) -> Tensor:
+    """Their sum with the preset's weights."""
+    return sum((preset.loss_weights.get(n, 1.0) * v for n, v in losses.items()), torch.zeros(()))
 
 
 def judge(second: SecondPass, batch: Pooled) -> SecondOutput:

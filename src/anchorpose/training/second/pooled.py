@@ -1,25 +1,18 @@
-"""What the second pass pools of people, as bytes on the disk: some 190 kB a person, read in any order."""
+"""What the second pass pools of people, as bytes: some 190 kB a person."""
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from anchorpose.core.errors import InputError
 from anchorpose.lcrnet.second_losses import SecondTarget
+from anchorpose.training.second.stored import Stored
 
 LOWEST, HIGHEST = -6.0, 10.0
 """Standardised features that a byte spans; one in some ten thousand lies outside."""
 _STEP = (HIGHEST - LOWEST) / 255
-_COLUMNS = "people.npz"
 
 
 class Pooled(NamedTuple):
@@ -30,71 +23,14 @@ class Pooled(NamedTuple):
     regions: Tensor  # (s, 4) where it looked, pixels
     target: SecondTarget
 
+    @classmethod
+    def read(cls, stored: Stored) -> Pooled:
+        """Of what `stored` gave."""
+        return cls([m[:, :-1].float() * _STEP + LOWEST for m in stored.maps],
+                   [m[:, -1:].float() / 255 for m in stored.maps], stored.regions, stored.target)  # fmt: skip
 
-class PooledPeople:
-    """People on the disk.
-
-    Args:
-        parts: folders that `write_part` made.
-
-    Raises:
-        InputError: a part is missing or damaged, or there is nobody.
-    """
-
-    def __init__(self, parts: Sequence[Path]) -> None:
-        self._columns: list[dict[str, NDArray[np.generic]]] = []
-        self._maps: list[list[NDArray[np.uint8]]] = []
-        for part in parts:
-            try:
-                with np.load(part / _COLUMNS) as stored:
-                    columns = {name: stored[name] for name in stored.files}
-                shapes = columns.pop("shapes").tolist()
-                maps = [np.memmap(part / f"map{i}.u8", np.uint8, "r", shape=(len(columns["area"]), *shape))
-                        for i, shape in enumerate(shapes)]  # fmt: skip
-            except (OSError, ValueError, KeyError) as error:
-                raise InputError(f"cannot read the people in {part} ({error}); remove the folder, they are collected "
-                                 "again") from None  # fmt: skip
-            self._columns.append(columns)
-            self._maps.append([np.asarray(m) for m in maps])
-        self._ends = np.cumsum([len(c["area"]) for c in self._columns])
-        if not len(self):
-            raise InputError("found nobody with joints to train the second pass on; give more photographs")
-
-    def __len__(self) -> int:
-        return int(self._ends[-1]) if len(self._ends) else 0
-
-    def take(self, rows: NDArray[np.int64]) -> Pooled:
-        """Some of them, in the order of their positions."""
-        rows = np.sort(rows)
-        groups = [(part, rows[np.searchsorted(self._ends, rows, "right") == part]) for part in range(len(self._maps))]
-        groups = [(part, own - (self._ends[part - 1] if part else 0)) for part, own in groups if len(own)]
-        stored = [torch.from_numpy(np.concatenate([self._maps[part][i][own] for part, own in groups]))
-                  for i in range(len(self._maps[0]))]  # fmt: skip
-        columns = {name: torch.from_numpy(np.concatenate([self._columns[part][name][own] for part, own in groups]))
-                   for name in self._columns[0]}  # fmt: skip
-        regions = columns.pop("regions")
-        target = SecondTarget(picture=torch.zeros(len(rows), dtype=torch.long), **columns)
-        return Pooled([s[:, :-1].float() * _STEP + LOWEST for s in stored], [s[:, -1:].float() / 255 for s in stored],
-                      regions, target)  # fmt: skip
-
-
-def write_part(folder: Path, batches: Iterable[Pooled]) -> None:
-    """Write people, a batch after the other; the folder is there as a whole or not at all."""
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    columns: dict[str, list[NDArray[np.generic]]] = {}
-    shapes: list[tuple[int, ...]] = []
-    for batch in batches:
-        shapes = [(m.shape[1] + 1, *m.shape[2:]) for m in batch.maps]
-        for i, (values, inside) in enumerate(zip(batch.maps, batch.inside, strict=True)):
-            stored = torch.cat([(values - LOWEST) / _STEP, inside * 255], 1).round().clamp(0, 255).to(torch.uint8)
-            with (partial / f"map{i}.u8").open("ab") as file:
-                file.write(stored.numpy().tobytes())
-        fields = {n: t for n, t in batch.target._asdict().items() if n != "picture"} | {"regions": batch.regions}
-        for name, tensor in fields.items():
-            columns.setdefault(name, []).append(tensor.numpy())
-    if shapes:
-        arrays: dict[str, Any] = {n: np.concatenate(c) for n, c in columns.items()} | {"shapes": np.array(shapes)}
-        np.savez(partial / _COLUMNS, **arrays)
-    os.rename(partial, folder)
+    def stored(self) -> Stored:
+        """As bytes, the share inside as the last channel."""
+        maps = [torch.cat([(values - LOWEST) / _STEP, inside * 255], 1).round().clamp(0, 255).to(torch.uint8)
+                for values, inside in zip(self.maps, self.inside, strict=True)]  # fmt: skip
+        return Stored(maps, self.regions, self.target)

@@ -1,0 +1,74 @@
+"""The training of the close look: people are cut out of the pictures once, and looked at as often as there is time."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from anchorpose.datasets.loader import Target
+from anchorpose.lcrnet.close_look import cut_out
+from anchorpose.lcrnet.model import LCRNet
+from anchorpose.lcrnet.second_losses import jittered_regions, second_losses
+from anchorpose.lcrnet.second_pass import SecondOutput
+from anchorpose.training.data import Data
+from anchorpose.training.fit import card_of
+from anchorpose.training.loop import LoopOptions, Task, run
+from anchorpose.training.presets import Preset
+from anchorpose.training.release import Start
+from anchorpose.training.second.collect import pooled_people
+from anchorpose.training.second.fit import SecondStage, drawn, weighted
+from anchorpose.training.second.stored import Stored, StoredPeople
+
+_STATISTICS_OF = 256
+STAGE = SecondStage(batch_size=32, before_noise=0.02, ema=0.998, slow_rate=0.1)
+
+
+def look_closely(model: LCRNet, images: Tensor, targets: list[Target], generator: torch.Generator) -> Stored:
+    """The people whom the second pass would be trained on, as it leaves them, cut out of pictures (b, 3, h, w)."""
+    assert model.second is not None
+    people, maps = pooled_people(model, images, targets, generator)
+    before = people.target
+    found = model.second.look(maps, before.joints2d, before.joints3d, before.picture, people.regions)
+    regions = jittered_regions(found.pixels, generator)
+    cut = cut_out(images.float(), regions, before.picture).round().to(torch.uint8)
+    return Stored([cut], regions, before._replace(joints2d=found.pixels, joints3d=found.joints3d))
+
+
+def fit_close(
+    preset: Preset, model: LCRNet, people: StoredPeople, data: Data, start: Start, options: LoopOptions,
+    stage: SecondStage = STAGE,
+) -> Path:  # fmt: skip
+    """Train the close look of a network whose other parts stay as they are.
+
+    Args:
+        preset, data, start: for the card; a close look that is not among the released tensors takes its statistics from
+            the people first. model: with a close look. people: of `collect` with `look_closely`. options: of the run.
+        stage: how; `slow_rate` is the trunk's.
+
+    Returns:
+        the last checkpoint's folder, of the whole network. Raises as `loop.run`.
+    """
+    close = model.close
+    assert close is not None
+    model.requires_grad_(False).eval()
+    close.requires_grad_(True).to(memory_format=torch.channels_last)
+    if not any(name.startswith("close.") for name in start.released):
+        rows = np.random.default_rng(options.seed).permutation(len(people))[:_STATISTICS_OF]
+        close.start_from_trunk(people.take(rows).maps[0].float() / 255)
+
+    def loss(rng: np.random.Generator) -> Tensor:
+        batch = drawn(people, stage, rng)
+        with torch.autocast("cpu", torch.bfloat16):
+            cut = batch.maps[0].float().div(255).contiguous(memory_format=torch.channels_last)
+            output = close.judge(cut, batch.regions, batch.target.joints2d, batch.target.joints3d)
+        output = SecondOutput(*(values.float() for values in output))
+        return weighted(second_losses(output, batch.target, preset.smooth_l1_beta), preset)
+
+    card = card_of(preset, data, start) | {"close_stage": asdict(stage) | {"people": len(people)}}
+    task = Task(model, loss, card, stage.steps, stage.learning_rate, stage.weight_decay, stage.warmup_steps,
+                stage.ema, stage.clip, slow={"close.trunk.": stage.slow_rate})  # fmt: skip
+    return run(task, options)
