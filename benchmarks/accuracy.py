@@ -40,7 +40,8 @@ def main() -> None:
     systems.say_missing(args.mediapipe_python, args.movenet_dir)
     sides = args.max_side or [None]
     # AP ranks everybody, also unlikely people; MoveNet's six come whatever their score too.
-    chosen = systems.commands(sides, args.mediapipe_python, args.movenet_dir, args.threads, min_score=0.0)
+    chosen = systems.commands(sides, args.mediapipe_python, args.movenet_dir, args.threads, min_score=0.0,
+                              models=args.model)  # fmt: skip
     running = systems.start_all(chosen)
     tables = measure(running, sets)
     print(report(tables, "coco" in sets))
@@ -55,6 +56,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, help="only the first photographs of each")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--max-side", type=int, nargs="*", default=[], help="sizes for anchorpose instead of its own")
+    parser.add_argument("--model", nargs="*", default=[], help="other weights for anchorpose, such as lcrnet-base")
     parser.add_argument("--mediapipe-python", help="python of an environment with mediapipe")
     parser.add_argument("--movenet-dir", help="folder with the npm packages")
     parser.add_argument("--json", type=Path, help="write all figures here")

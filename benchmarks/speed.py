@@ -43,6 +43,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--max-side", type=int, nargs="*", default=[], help="sizes for anchorpose beside its own")
+    parser.add_argument("--model", nargs="*", default=[], help="other weights for anchorpose, such as lcrnet-base")
     parser.add_argument("--mediapipe-python", help="python of an environment with mediapipe")
     parser.add_argument("--movenet-dir", help="folder with the npm packages")
     return parser.parse_args()
@@ -51,7 +52,8 @@ def arguments() -> argparse.Namespace:
 def compare(args: argparse.Namespace, photos: list[Path]) -> None:
     """Print the table; the systems take turns on each photograph, so that a busy machine is busy for all of them."""
     sides = [None, *args.max_side]
-    running = systems.start_all(systems.commands(sides, args.mediapipe_python, args.movenet_dir, args.threads))
+    running = systems.start_all(systems.commands(sides, args.mediapipe_python, args.movenet_dir, args.threads,
+                                                 models=args.model))  # fmt: skip
     times: dict[str, list[list[float]]] = {system.name: [[] for _ in photos] for system in running}
     for repetition in range(args.repetitions + 1):
         for i, photo in enumerate(photos):

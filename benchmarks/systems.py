@@ -48,14 +48,17 @@ class Command:
 
 def commands(
     max_sides: Sequence[int | None], mediapipe: str | None, movenet: str | None, threads: int,
-    min_score: float | None = None,
+    min_score: float | None = None, models: Sequence[str] = (),
 ) -> list[Command]:  # fmt: skip
-    """anchorpose at each size (None: the model's own) and from a score on (None: its own), then the peers given."""
+    """anchorpose at each size (None: the model's own) and from a score on (None: its own), with other weights too, then
+    the peers given."""
     found = []
-    for side in max_sides:
-        options = json.dumps({"max_side": side, "threads": threads, "min_score": min_score})
+    chosen = [(None, side) for side in max_sides] + [(model, None) for model in models]
+    for model, side in chosen:
+        options = json.dumps({"model": model, "max_side": side, "threads": threads, "min_score": min_score})
         argv = (sys.executable, str(CHILDREN / "anchorpose_child.py"), options)
-        found.append(Command("anchorpose" if side is None else f"anchorpose {side} px", argv))
+        name = f"anchorpose {model or ''}" if side is None else f"anchorpose {side} px"
+        found.append(Command(name.strip(), argv))
     if mediapipe:
         found.append(Command(MEDIAPIPE, (mediapipe, str(CHILDREN / "mediapipe_child.py"))))
     for side in (256, 512) if movenet else ():

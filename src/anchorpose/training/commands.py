@@ -110,7 +110,7 @@ def train_second(
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     model = preset.build(release.anchors)
     begin = release.fill(model)
-    people = _collected(preset, model, read, start, options, collecting, look_again)
+    people = _collected(preset, model, read, options, collecting, look_again)
     folder = fit_second(preset, model, people, read, begin, options)
     if pairs:
         measure(options.out, pairs)
@@ -149,19 +149,23 @@ def train_close(
     if trunk_weights is not None or not any(name.startswith("close.") for name in begin.released):
         trunk = load_trunk(model.close.trunk, trunk_weights)
         begin = replace(begin, text=f"{begin.text}; close look: {trunk}")
-    people = _collected(preset, model, read, start, options, collecting, look_closely)
+    people = _collected(preset, model, read, options, collecting, look_closely, of_no_account="close.")
     folder = fit_close(preset, model, people, read, begin, options)
     if pairs:
         measure(options.out, pairs)
     return folder
 
 
-def _collected(preset: Preset, model: LCRNet, read: Data, start: Path, options: LoopOptions,
-               collecting: CollectOptions, look: Look) -> StoredPeople:  # fmt: skip
+def _collected(preset: Preset, model: LCRNet, read: Data, options: LoopOptions, collecting: CollectOptions, look: Look,
+               of_no_account: str | None = None) -> StoredPeople:  # fmt: skip
+    """`of_no_account`: beginning of the names of tensors that people do not depend on."""
     anchors = AnchorPoses(model.anchors3d.numpy(), model.anchors2d.numpy())
     dataset = PoseDataset(read.samples(), anchors, preset.augmentation, options.seed, read.fresh)
-    about = hashlib.sha256(start.read_bytes()).hexdigest()[:16]
-    about = f"weights {about}, {', '.join(read.licences())}"
+    digest = hashlib.sha256()
+    for name, tensor in model.state_dict().items():
+        if of_no_account is None or not name.startswith(of_no_account):
+            digest.update(tensor.numpy().tobytes())
+    about = f"weights {digest.hexdigest()[:16]}, {', '.join(read.licences())}"
     return collect(model, dataset, replace(collecting, about=about), look)
 
 

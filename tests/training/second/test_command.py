@@ -55,3 +55,51 @@ def test_a_network_without_a_second_pass(capsys, coco_folder):
     arguments = ["--second-pass", "--start", "lcrnet-lite", "--data", f"{annotations}={images}"]
     assert main(["train", "lcrnet-vgg16", *arguments]) == 2
     assert "lcrnet-vgg16, which has no second pass" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def thunder(tmp_path_factory):
+    """MoveNet Thunder's file as its reader writes it, of random numbers."""
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    from anchorpose.lcrnet.movenet import THUNDER, MoveNetTrunk
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("thunder") / "movenet_thunder.safetensors"
+    save_file({name: tensor.half() for name, tensor in MoveNetTrunk(THUNDER).state_dict().items()}, path)
+    return path
+
+
+@pytest.mark.slow
+def test_a_close_look_is_added_to_released_weights_and_exported(coco_folder, thunder, tmp_path):
+    annotations, images = coco_folder
+    out = tmp_path / "run"
+    done = anchorpose("train", "lcrnet-base", "--close-look", "--start", "lcrnet-lite", "--trunk-weights", thunder,
+                      "--data", f"{annotations}={images}", "--out", out, "--minutes", "0.05", "--workers", "0")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    card = json.loads((out / "last" / "card.json").read_text())
+    assert card["close_stage"]["people"] >= 6
+    assert card["progress"]["step"] >= 1
+    assert card["trunk"].startswith("all of lcrnet-lite.onnx")
+    assert "close look: movenet_thunder.safetensors (Google MoveNet SinglePose Thunder" in card["trunk"]
+    assert "COCO val2017 subset (train split)" in card["data"], "the licences of the start stay"
+    done = anchorpose("export", out, "--out", tmp_path / "mine.onnx")
+    assert done.returncode == 0, done.stderr
+    picture = next(images.glob("*.png"))
+    done = anchorpose("detect", picture, "--model", tmp_path / "mine.onnx", "--out", tmp_path / "results")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_close_look_needs_a_trunk_or_weights_that_have_one(coco_folder, thunder, tmp_path, capsys):
+    annotations, images = coco_folder
+    arguments = ["--close-look", "--start", "lcrnet-lite", "--data", f"{annotations}={images}", "--out", str(tmp_path)]
+    assert main(["train", "lcrnet-base", *arguments]) == 2
+    assert "give --trunk-weights movenet_thunder.safetensors" in capsys.readouterr().err
+    assert main(["train", "lcrnet-lite", *arguments]) == 2
+    assert "lcrnet-lite, which has no close look; take lcrnet-base" in capsys.readouterr().err
+    assert main(["train", "lcrnet-base", "--second-pass", *arguments]) == 2
+    assert "found --second-pass and --close-look, wanted one of them" in capsys.readouterr().err
+    assert main(["train", "lcrnet-base", "--close-look", "--data", "x.json=y", "--decode-once", "384"]) == 2
+    assert "found --decode-once, which the training of the close look does not take" in capsys.readouterr().err
+    assert not (tmp_path / "people").exists()

@@ -24,7 +24,7 @@ from anchorpose.training.second.fit import SecondStage, drawn, weighted
 from anchorpose.training.second.stored import Stored, StoredPeople
 
 _STATISTICS_OF = 256
-STAGE = SecondStage(batch_size=32, before_noise=0.02, ema=0.998, slow_rate=0.1)
+STAGE = SecondStage(batch_size=32, before_noise=0.02, ema=0.998, trunk_rate=0.1, frozen_blocks=10)
 
 
 def look_closely(model: LCRNet, images: Tensor, targets: list[Target], generator: torch.Generator) -> Stored:
@@ -47,7 +47,7 @@ def fit_close(
     Args:
         preset, data, start: for the card; a close look that is not among the released tensors takes its statistics from
             the people first. model: with a close look. people: of `collect` with `look_closely`. options: of the run.
-        stage: how; `slow_rate` is the trunk's.
+        stage: how.
 
     Returns:
         the last checkpoint's folder, of the whole network. Raises as `loop.run`.
@@ -56,6 +56,10 @@ def fit_close(
     assert close is not None
     model.requires_grad_(False).eval()
     close.requires_grad_(True).to(memory_format=torch.channels_last)
+    if stage.trunk_rate:
+        close.trunk.freeze_early(stage.frozen_blocks)
+    else:
+        close.trunk.requires_grad_(False)
     if not any(name.startswith("close.") for name in start.released):
         rows = np.random.default_rng(options.seed).permutation(len(people))[:_STATISTICS_OF]
         close.start_from_trunk(people.take(rows).maps[0].float() / 255)
@@ -70,5 +74,5 @@ def fit_close(
 
     card = card_of(preset, data, start) | {"close_stage": asdict(stage) | {"people": len(people)}}
     task = Task(model, loss, card, stage.steps, stage.learning_rate, stage.weight_decay, stage.warmup_steps,
-                stage.ema, stage.clip, slow={"close.trunk.": stage.slow_rate})  # fmt: skip
+                stage.ema, stage.clip, slow={"close.trunk.": stage.trunk_rate})  # fmt: skip
     return run(task, options)
