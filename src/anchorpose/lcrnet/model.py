@@ -64,7 +64,8 @@ class LCRNet(nn.Module):
         max_proposals: pose proposals returned at inference.
         second: the second pass, or None. passes: how often it looks at inference.
         people: who it looks at.
-        close: the close look at the people of the second pass, or None.
+        close: the close look at the people of the second pass, or None; `losses` has none of it, so it is trained apart
+            (`anchorpose.training.second.close`) and stays as it is where the rest is trained.
     """
 
     anchors2d: Tensor
@@ -85,6 +86,8 @@ class LCRNet(nn.Module):
         self.register_buffer("anchors3d", torch.from_numpy(anchors.joints3d))
         if frozen:
             self.trunk.requires_grad_(False)
+        if close is not None:
+            close.requires_grad_(False)
 
     def train(self, mode: bool = True) -> LCRNet:
         """As torch's, but a frozen trunk stays in evaluation mode."""

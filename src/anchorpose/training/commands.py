@@ -25,7 +25,7 @@ from anchorpose.training.fit import FitOptions, fit
 from anchorpose.training.loop import LoopOptions
 from anchorpose.training.presets import Preset, find_preset
 from anchorpose.training.release import Release, Start
-from anchorpose.training.second.close import fit_close, look_closely
+from anchorpose.training.second.close import fit_close, has_close_look, look_closely
 from anchorpose.training.second.collect import CollectOptions, Look, collect, look_again
 from anchorpose.training.second.fit import fit_second
 from anchorpose.training.second.stored import StoredPeople
@@ -40,7 +40,7 @@ def train(
     """Train a preset, and measure it.
 
     Args:
-        preset_name: see `presets`. data: data cards or `FILE.json=IMAGES` pairs. options: of the run.
+        preset_name: see `presets`; a close look stays as it is in `start`. data: data cards or `FILE.json=IMAGES` pairs. options: of the run.
         trunk_weights: safetensors for the trunk. val: `FILE.json=IMAGES` pairs whose figures go into the card.
         start: released ONNX file of the same preset whose weights and anchor-poses the run begins with.
         decode_once: keep all photographs in the device's memory, with the longer side at most so many pixels.
@@ -61,6 +61,9 @@ def train(
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     model = preset.build(anchors)
     begin = release.fill(model) if release else Start(load_trunk(model.trunk, trunk_weights))
+    if model.close is not None and not has_close_look(begin):
+        raise InputError(f"found nothing that the close look of {preset.name} could begin with; train lcrnet-lite, then "
+                         f"`anchorpose train {preset.name} --close-look --start FILE.onnx`")  # fmt: skip
     if decode_once is None:
         photographs = None
         dataset: PoseDataset | PlannedDataset = PoseDataset(samples, anchors, preset.augmentation, options.seed,
@@ -146,7 +149,7 @@ def train_close(
     model = preset.build(release.anchors)
     begin = release.fill(model)
     assert model.close is not None
-    if trunk_weights is not None or not any(name.startswith("close.") for name in begin.released):
+    if trunk_weights is not None or not has_close_look(begin):
         trunk = load_trunk(model.close.trunk, trunk_weights)
         begin = replace(begin, text=f"{begin.text}; close look: {trunk}")
     people = _collected(preset, model, read, options, collecting, look_closely, of_no_account="close.")

@@ -75,8 +75,23 @@ def thunder(tmp_path_factory):
 def test_a_close_look_is_added_to_released_weights_and_exported(coco_folder, thunder, tmp_path):
     annotations, images = coco_folder
     out = tmp_path / "run"
-    done = anchorpose("train", "lcrnet-base", "--close-look", "--start", "lcrnet-lite", "--trunk-weights", thunder,
-                      "--data", f"{annotations}={images}", "--out", out, "--minutes", "0.05", "--workers", "0")  # fmt: skip
+    done = anchorpose(
+        "train",
+        "lcrnet-base",
+        "--close-look",
+        "--start",
+        "lcrnet-lite",
+        "--trunk-weights",
+        thunder,
+        "--data",
+        f"{annotations}={images}",
+        "--out",
+        out,
+        "--minutes",
+        "0.05",
+        "--workers",
+        "0",
+    )
     assert done.returncode == 0, done.stderr
     card = json.loads((out / "last" / "card.json").read_text())
     assert card["close_stage"]["people"] >= 6
@@ -102,4 +117,6 @@ def test_a_close_look_needs_a_trunk_or_weights_that_have_one(coco_folder, thunde
     assert "found --second-pass and --close-look, wanted one of them" in capsys.readouterr().err
     assert main(["train", "lcrnet-base", "--close-look", "--data", "x.json=y", "--decode-once", "384"]) == 2
     assert "found --decode-once, which the training of the close look does not take" in capsys.readouterr().err
+    assert main(["train", "lcrnet-base", *arguments[1:]]) == 2
+    assert "train lcrnet-lite, then `anchorpose train lcrnet-base --close-look" in capsys.readouterr().err
     assert not (tmp_path / "people").exists()

@@ -24,7 +24,7 @@ from anchorpose.training.second.fit import SecondStage, drawn, weighted
 from anchorpose.training.second.stored import Stored, StoredPeople
 
 _STATISTICS_OF = 256
-STAGE = SecondStage(batch_size=32, before_noise=0.02, ema=0.998, trunk_rate=0.1, frozen_blocks=10)
+STAGE = SecondStage(batch_size=32, learning_rate=1e-3, before_noise=0.02, ema=0.998, trunk_rate=0.1, frozen_blocks=7)
 
 
 def look_closely(model: LCRNet, images: Tensor, targets: list[Target], generator: torch.Generator) -> Stored:
@@ -36,6 +36,11 @@ def look_closely(model: LCRNet, images: Tensor, targets: list[Target], generator
     regions = jittered_regions(found.pixels, generator)
     cut = cut_out(images.float(), regions, before.picture).round().to(torch.uint8)
     return Stored([cut], regions, before._replace(joints2d=found.pixels, joints3d=found.joints3d))
+
+
+def has_close_look(start: Start) -> bool:
+    """Whether released weights hold a close look."""
+    return any(name.startswith("close.") for name in start.released)
 
 
 def fit_close(
@@ -60,7 +65,7 @@ def fit_close(
         close.trunk.freeze_early(stage.frozen_blocks)
     else:
         close.trunk.requires_grad_(False)
-    if not any(name.startswith("close.") for name in start.released):
+    if not has_close_look(start):
         rows = np.random.default_rng(options.seed).permutation(len(people))[:_STATISTICS_OF]
         close.start_from_trunk(people.take(rows).maps[0].float() / 255)
 
