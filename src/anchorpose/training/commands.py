@@ -40,7 +40,8 @@ def train(
     """Train a preset, and measure it.
 
     Args:
-        preset_name: see `presets`; a close look stays as it is in `start`. data: data cards or `FILE.json=IMAGES` pairs. options: of the run.
+        preset_name: see `presets`; a close look stays as it is in `start`. options: of the run.
+        data: data cards or `FILE.json=IMAGES` pairs.
         trunk_weights: safetensors for the trunk. val: `FILE.json=IMAGES` pairs whose figures go into the card.
         start: released ONNX file of the same preset whose weights and anchor-poses the run begins with.
         decode_once: keep all photographs in the device's memory, with the longer side at most so many pixels.
@@ -62,8 +63,8 @@ def train(
     model = preset.build(anchors)
     begin = release.fill(model) if release else Start(load_trunk(model.trunk, trunk_weights))
     if model.close is not None and not has_close_look(begin):
-        raise InputError(f"found nothing that the close look of {preset.name} could begin with; train lcrnet-lite, then "
-                         f"`anchorpose train {preset.name} --close-look --start FILE.onnx`")  # fmt: skip
+        raise InputError(f"found nothing that the close look of {preset.name} could begin with; train lcrnet-lite, "
+                         f"then `anchorpose train {preset.name} --close-look --start FILE.onnx`")  # fmt: skip
     if decode_once is None:
         photographs = None
         dataset: PoseDataset | PlannedDataset = PoseDataset(samples, anchors, preset.augmentation, options.seed,

@@ -118,5 +118,5 @@ def test_a_close_look_needs_a_trunk_or_weights_that_have_one(coco_folder, thunde
     assert main(["train", "lcrnet-base", "--close-look", "--data", "x.json=y", "--decode-once", "384"]) == 2
     assert "found --decode-once, which the training of the close look does not take" in capsys.readouterr().err
     assert main(["train", "lcrnet-base", *arguments[1:]]) == 2
-    assert "train lcrnet-lite, then `anchorpose train lcrnet-base --close-look" in capsys.readouterr().err
+    assert "train lcrnet-lite, then `anchorpose train lcrnet-base --close-look --start" in capsys.readouterr().err
     assert not (tmp_path / "people").exists()
