@@ -3,7 +3,8 @@
 The network (a run's folder or released weights) looks at each photograph once, the second pass three times in turn.
 Rows of another K (`--train`) keep all of the released weights but the output layers of the head, which begin anew, and
 train the head for the same number of steps each, also at the released K. Rows of lower ranks (`--ranks`) give the
-head's layers other principal components of their answers on photographs.
+head's layers other principal components of their answers on photographs. Weights with a close look have rows
+of that alone.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ LOOKS = (*((n, WINDOW) for n in range(1, PASSES + 1)), (1, WHOLE))
 OUTPUT_LAYERS = ("head.classify", "head.regress")
 PHOTOGRAPHS = 20  # of each folder
 REPLAY = 3  # a step's features are those of a frozen trunk; each is learnt from some four times
+# Looks at each person in turn, and the quality that the second pass must expect of a person for them.
+CLOSE = ((0, 0.0), (1, 0.0), (1, 0.1), (1, 0.2), (1, 0.3), (2, 0.1))
 FIGURES = ("coco AP", "coco AP50", "lspe PCK", "MPJPE", "PA-MPJPE", "3DPCK", "ms of integration")
 
 
@@ -86,9 +89,10 @@ def main() -> None:
         lines = [measure_ranks(args, tuple(int(r) for r in ranks.split(",")), sets) for ranks in args.ranks]
     else:
         model, preset = load(args.weights)
-        answers = {name: {i.file_name: answer(model, images / i.file_name, preset.max_side)
+        look, chosen = (answer, rows(preset)) if model.close is None else (closely, close_rows(preset))
+        answers = {name: {i.file_name: look(model, images / i.file_name, preset.max_side)
                           for i in tqdm(truth.images, name)} for name, (truth, images) in sets.items()}  # fmt: skip
-        lines = [[row.name, *measure(row, answers, sets, len(model.anchors3d))] for row in rows(preset)]
+        lines = [[row.name, *measure(row, answers, sets, len(model.anchors3d))] for row in chosen]
     print(table(["", *FIGURES], lines))
 
 
@@ -142,6 +146,31 @@ def answer(model: LCRNet, path: Path, max_side: int, looks: Sequence[tuple[int, 
         said.append(Refined(*(t.numpy() for t in people)).scaled(back))
     proposals = Proposals(*(t.numpy() for t in found)).scaled(back)
     return Answer(image.shape[1], image.shape[0], proposals, tuple(said))
+
+
+@torch.inference_mode()
+def closely(model: LCRNet, path: Path, max_side: int) -> Answer:
+    """As `answer`, after each of `CLOSE`."""
+    close, model.close = model.close, None
+    found = answer(model, path, max_side, LOOKS[:1])
+    padded, factor = letterbox(read_image(path), max_side)
+    picture, back = torch.from_numpy(padded)[None], (1 / factor[0], 1 / factor[1])
+    _, people = model(picture)
+    model.close = close
+    assert people is not None
+    said = []
+    for looks, quality in CLOSE:
+        model.people, now = replace(model.people, min_quality=quality), people
+        for _ in range(looks):
+            now = model.look_closely(picture.permute(0, 3, 1, 2), now)
+        said.append(Refined(*(t.numpy() for t in now)).scaled(back))
+    return replace(found, passes=tuple(said))
+
+
+def close_rows(preset: Preset) -> list[Row]:
+    """A row for each of `CLOSE`."""
+    names = [f"close look, {n} time{'s' * (n > 1)}, from quality {q}" if n else "second pass alone" for n, q in CLOSE]
+    return [Row(name, preset.integration, i + 1) for i, name in enumerate(names)]
 
 
 def rows(preset: Preset) -> list[Row]:

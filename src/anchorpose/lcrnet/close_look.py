@@ -59,12 +59,21 @@ class CloseLook(nn.Module):
             cut: (s, 3, SIDE, SIDE) of `cut_out`. regions: (s, 4) from where, pixels.
             joints2d, joints3d: as for `forward`.
         """
+        maps = self.maps(cut)
+        pooled = self.sized(self.reading.look_at(maps))
+        return self.reading.judge(pooled, regions, joints2d, joints3d, self.evidence(maps[0]))
+
+    def maps(self, cut: Tensor) -> list[Tensor]:
+        """The trunk's maps of people who were cut out: stride 4, 8, 16 and 32."""
         features = self.trunk(cut)
         assert features.fine is not None
-        fine, eighth, sixteenth, last = self.reading.look_at([features.fine, *features.levels])
-        last = F.interpolate(last, scale_factor=2.0, mode="bilinear", align_corners=False)
-        maps = [F.avg_pool2d(fine, 2), eighth, sixteenth, last]
-        return self.reading.judge(maps, regions, joints2d, joints3d, self.evidence(features.fine))
+        return [features.fine, *features.levels]
+
+    @staticmethod
+    def sized(maps: list[Tensor]) -> list[Tensor]:
+        """Maps of those strides at the sizes that `reading` takes: two of its grid, two of half its side."""
+        last = F.interpolate(maps[3], scale_factor=2.0, mode="bilinear", align_corners=False)
+        return [F.avg_pool2d(maps[0], 2), maps[1], maps[2], last]
 
     @torch.no_grad()
     def start_from_trunk(self, cuts: Tensor) -> None:
@@ -73,10 +82,8 @@ class CloseLook(nn.Module):
         Args:
             cuts: (s, 3, SIDE, SIDE) some hundred people.
         """
-        features = self.trunk(cuts)
-        assert features.fine is not None
-        fine = features.fine
-        parts = (*zip(self.reading.project, (fine, *features.levels), strict=True), (self.evidence, fine))
+        maps = self.maps(cuts)
+        parts = (*zip(self.reading.project, maps, strict=True), (self.evidence, maps[0]))
         for part, values in parts:
             norm = part[0]  # type: ignore[index]
             norm.running_mean.copy_(values.mean((0, 2, 3)))

@@ -25,6 +25,7 @@ from anchorpose.training.fit import FitOptions, fit
 from anchorpose.training.loop import LoopOptions
 from anchorpose.training.presets import Preset, find_preset
 from anchorpose.training.release import Release, Start
+from anchorpose.training.second.begin import begin_close_look
 from anchorpose.training.second.close import fit_close, has_close_look, look_closely
 from anchorpose.training.second.collect import CollectOptions, Look, collect, look_again
 from anchorpose.training.second.fit import fit_second
@@ -153,6 +154,8 @@ def train_close(
     if trunk_weights is not None or not has_close_look(begin):
         trunk = load_trunk(model.close.trunk, trunk_weights)
         begin = replace(begin, text=f"{begin.text}; close look: {trunk}")
+        pictures = PoseDataset(read.samples(), release.anchors, preset.augmentation, options.seed)
+        begin_close_look(model, pictures, options.seed)
     people = _collected(preset, model, read, options, collecting, look_closely, of_no_account="close.")
     folder = fit_close(preset, model, people, read, begin, options)
     if pairs:

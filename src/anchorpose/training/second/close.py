@@ -23,19 +23,26 @@ from anchorpose.training.second.collect import pooled_people
 from anchorpose.training.second.fit import SecondStage, drawn, weighted
 from anchorpose.training.second.stored import Stored, StoredPeople
 
-_STATISTICS_OF = 256
-STAGE = SecondStage(batch_size=32, learning_rate=1e-3, before_noise=0.02, ema=0.998, trunk_rate=0.1, frozen_blocks=7)
+STAGE = SecondStage(batch_size=32, before_noise=0.02, ema=0.998, trunk_rate=0.1, frozen_blocks=14)
 
 
 def look_closely(model: LCRNet, images: Tensor, targets: list[Target], generator: torch.Generator) -> Stored:
     """The people whom the second pass would be trained on, as it leaves them, cut out of pictures (b, 3, h, w)."""
+    return cut_people(model, images, targets, generator)[0]
+
+
+def cut_people(
+    model: LCRNet, images: Tensor, targets: list[Target], generator: torch.Generator
+) -> tuple[Stored, list[Tensor], Tensor]:
+    """As `look_closely`; with the maps that the second pass looks at, and (s,) the index of each person's picture."""
     assert model.second is not None
     people, maps = pooled_people(model, images, targets, generator)
     before = people.target
     found = model.second.look(maps, before.joints2d, before.joints3d, before.picture, people.regions)
     regions = jittered_regions(found.pixels, generator)
     cut = cut_out(images.float(), regions, before.picture).round().to(torch.uint8)
-    return Stored([cut], regions, before._replace(joints2d=found.pixels, joints3d=found.joints3d))
+    moved = before._replace(joints2d=found.pixels, joints3d=found.joints3d)
+    return Stored([cut], regions, moved), maps, before.picture
 
 
 def has_close_look(start: Start) -> bool:
@@ -50,8 +57,8 @@ def fit_close(
     """Train the close look of a network whose other parts stay as they are.
 
     Args:
-        preset, data, start: for the card; a close look that is not among the released tensors takes its statistics from
-            the people first. model: with a close look. people: of `collect` with `look_closely`. options: of the run.
+        preset, data, start: for the card. model: with a close look, released or of `begin_close_look`.
+        people: of `collect` with `look_closely`. options: of the run.
         stage: how.
 
     Returns:
@@ -65,9 +72,6 @@ def fit_close(
         close.trunk.freeze_early(stage.frozen_blocks)
     else:
         close.trunk.requires_grad_(False)
-    if not has_close_look(start):
-        rows = np.random.default_rng(options.seed).permutation(len(people))[:_STATISTICS_OF]
-        close.start_from_trunk(people.take(rows).maps[0].float() / 255)
 
     def loss(rng: np.random.Generator) -> Tensor:
         batch = drawn(people, stage, rng)
