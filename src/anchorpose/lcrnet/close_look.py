@@ -107,4 +107,4 @@ def cut_out(pictures: Tensor, regions: Tensor, picture: Tensor) -> Tensor:
         pictures: (b, 3, h, w). regions: (s, 4) x1, y1, x2, y2 pixels. picture: (s,) index of each region's picture.
     """
     rois = torch.cat([picture[:, None].to(regions), regions], 1)
-    return roi_align(pictures, rois, SIDE, 1.0, sampling_ratio=2, aligned=True)
+    return roi_align(pictures, rois, SIDE, 1.0, sampling_ratio=1, aligned=True)
