@@ -1,14 +1,26 @@
 """What an untrained close look begins with."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 
+from anchorpose.app.estimator import find_model  # noqa: E402
+from anchorpose.datasets.loader import PoseDataset  # noqa: E402
+from anchorpose.datasets.transforms import Augmentation  # noqa: E402
+from anchorpose.io.images import read_image  # noqa: E402
+from anchorpose.io.letterbox import letterbox  # noqa: E402
 from anchorpose.lcrnet.close_look import CloseLook  # noqa: E402
+from anchorpose.training.data import read_data  # noqa: E402
+from anchorpose.training.presets import find_preset  # noqa: E402
+from anchorpose.training.release import Release  # noqa: E402
 from anchorpose.training.second import begin  # noqa: E402
 from anchorpose.training.second.begin import _Fit, begin_close_look  # noqa: E402
+
+PHOTOS = Path(__file__).parents[3] / "examples" / "photos"
 
 
 def test_the_fit_is_numpys_least_squares():
@@ -46,14 +58,35 @@ def test_the_close_look_begins_as_the_second_pass(drawn, monkeypatch):
         torch.testing.assert_close(values, trunk[name])
     for name, values in rest.items():
         torch.testing.assert_close(model.state_dict()[name], values)
-    # The maps that it reads are nearer to those of the second pass than their mean is.
-    from anchorpose.datasets.loader import collate
 
-    images, joined = collate([dataset[i] for i in range(8)])
-    with torch.inference_mode():
-        cut, pooled = begin._seen_by_both(model, second, images, joined.split(), torch.Generator().manual_seed(5))
-        maps = model.close.sized(reading.look_at(model.close.maps(cut)))
-    for own, theirs in zip(maps, pooled, strict=True):
-        wanted = torch.nn.functional.interpolate(theirs, own.shape[2:], mode="bilinear", align_corners=False)
-        off, spread = (own - wanted).square().mean(), (wanted - wanted.mean((0, 2, 3), keepdim=True)).square().mean()
-        assert off < 0.9 * spread
+
+@pytest.mark.slow
+def test_people_are_found_before_any_training(monkeypatch):
+    """Maps made like the second pass' by least squares alone already say where joints are."""
+    release = Release(find_model("lcrnet-base"))
+    model = find_preset("lcrnet-base").build(release.anchors)
+    release.fill(model)
+    trained = {n: t.clone() for n, t in model.close.reading.state_dict().items()}
+    torch.manual_seed(0)
+    for name, module in CloseLook(64).named_children():
+        if name != "trunk":
+            getattr(model.close, name).load_state_dict(module.state_dict())
+    read = read_data([f"{PHOTOS / 'annotations.json'}={PHOTOS}"])
+    samples = [sample for sample in read.samples() for _ in range(4)]
+    monkeypatch.setattr(begin, "_PICTURES", len(samples))
+    begin_close_look(model, PoseDataset(samples, release.anchors, Augmentation(), seed=0), seed=0)
+    own = model.close.reading.state_dict()
+    assert not torch.equal(own["project.0.1.weight"], trained["project.0.1.weight"])
+    off = []
+    for path in sorted(PHOTOS.glob("*.jpg")):
+        picture = torch.from_numpy(letterbox(read_image(path), 448)[0])[None]
+        with torch.inference_mode():
+            close, model.close = model.close, None
+            _, before = model(picture)
+            model.close = close
+            after = model.look_closely(picture.permute(0, 3, 1, 2), before)
+        best = int(before.quality.argmax())
+        size = (before.refined2d[best].amax(0) - before.refined2d[best].amin(0)).max()
+        off.append(float(((after.refined2d - before.refined2d)[best].square().sum(1).sqrt() / size).median()))
+    assert len(off) == 6
+    assert np.median(off) < 0.05
