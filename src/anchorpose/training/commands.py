@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,7 +16,6 @@ from anchorpose.datasets.decoded import Photographs, PlannedDataset
 from anchorpose.datasets.loader import PoseDataset
 from anchorpose.datasets.samples import Sample
 from anchorpose.io.files import write_json
-from anchorpose.lcrnet.anchors import AnchorPoses
 from anchorpose.lcrnet.model import LCRNet
 from anchorpose.training.checkpoint import find_checkpoint
 from anchorpose.training.data import Data, read_data
@@ -27,9 +26,8 @@ from anchorpose.training.presets import Preset, find_preset
 from anchorpose.training.release import Release, Start
 from anchorpose.training.second.begin import begin_close_look
 from anchorpose.training.second.close import fit_close, has_close_look, look_closely
-from anchorpose.training.second.collect import CollectOptions, Look, collect, look_again
+from anchorpose.training.second.collect import CollectOptions, collect, look_again
 from anchorpose.training.second.fit import fit_second
-from anchorpose.training.second.stored import StoredPeople
 from anchorpose.training.trunk_weights import load_trunk
 from anchorpose.training.validate import validate
 
@@ -111,12 +109,9 @@ def train_second(
     if not preset.second_width:
         raise InputError(f"found preset {preset.name}, which has no second pass; take lcrnet-lite")
     pairs = [_pair(text) for text in val]
-    read, release = read_data(data), Release(start)
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
-    model = preset.build(release.anchors)
-    begin = release.fill(model)
-    people = _collected(preset, model, read, options, collecting, look_again)
-    folder = fit_second(preset, model, people, read, begin, options)
+    parts = _Parts.read(preset, data, start, options.seed)
+    people = collect(parts.model, parts.dataset, replace(collecting, about=parts.about()), look_again)
+    folder = fit_second(preset, parts.model, people, parts.data, parts.begin, options)
     if pairs:
         measure(options.out, pairs)
     return folder
@@ -145,35 +140,46 @@ def train_close(
     if not preset.close_width:
         raise InputError(f"found preset {preset.name}, which has no close look; take lcrnet-base")
     pairs = [_pair(text) for text in val]
-    read, release = read_data(data), Release(start)
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
-    torch.manual_seed(options.seed)
-    model = preset.build(release.anchors)
-    begin = release.fill(model)
+    parts = _Parts.read(preset, data, start, options.seed)
+    model, begin = parts.model, parts.begin
     assert model.close is not None
     if trunk_weights is not None or not has_close_look(begin):
         trunk = load_trunk(model.close.trunk, trunk_weights)
         begin = replace(begin, text=f"{begin.text}; close look: {trunk}")
-        pictures = PoseDataset(read.samples(), release.anchors, preset.augmentation, options.seed)
-        begin_close_look(model, pictures, options.seed)
-    people = _collected(preset, model, read, options, collecting, look_closely, of_no_account="close.")
-    folder = fit_close(preset, model, people, read, begin, options)
+        if not (options.resume and find_checkpoint(options.out)):  # which has all of the network
+            begin_close_look(model, parts.dataset, options.seed)
+    people = collect(model, parts.dataset, replace(collecting, about=parts.about(of_no_account="close.")), look_closely)
+    folder = fit_close(preset, model, people, parts.data, begin, options)
     if pairs:
         measure(options.out, pairs)
     return folder
 
 
-def _collected(preset: Preset, model: LCRNet, read: Data, options: LoopOptions, collecting: CollectOptions, look: Look,
-               of_no_account: str | None = None) -> StoredPeople:  # fmt: skip
-    """`of_no_account`: beginning of the names of tensors that people do not depend on."""
-    anchors = AnchorPoses(model.anchors3d.numpy(), model.anchors2d.numpy())
-    dataset = PoseDataset(read.samples(), anchors, preset.augmentation, options.seed, read.fresh)
-    digest = hashlib.sha256()
-    for name, tensor in model.state_dict().items():
-        if of_no_account is None or not name.startswith(of_no_account):
-            digest.update(tensor.numpy().tobytes())
-    about = f"weights {digest.hexdigest()[:16]}, {', '.join(read.licences())}"
-    return collect(model, dataset, replace(collecting, about=about), look)
+@dataclass(frozen=True)
+class _Parts:
+    """What the training of a part of released weights begins with."""
+
+    data: Data
+    model: LCRNet
+    begin: Start
+    dataset: PoseDataset
+
+    @classmethod
+    def read(cls, preset: Preset, data: Sequence[str], start: Path, seed: int) -> _Parts:
+        read, release = read_data(data), Release(start)
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
+        torch.manual_seed(seed)  # of what the released weights lack
+        model = preset.build(release.anchors)
+        dataset = PoseDataset(read.samples(), release.anchors, preset.augmentation, seed, read.fresh)
+        return cls(read, model, release.fill(model), dataset)
+
+    def about(self, of_no_account: str | None = None) -> str:
+        """What collected people depend on; `of_no_account` begins the names of tensors that they do not."""
+        digest = hashlib.sha256()
+        for name, tensor in self.model.state_dict().items():
+            if of_no_account is None or not name.startswith(of_no_account):
+                digest.update(tensor.numpy().tobytes())
+        return f"weights {digest.hexdigest()[:16]}, {', '.join(self.data.licences())}"
 
 
 def measure(run: Path, pairs: Sequence[tuple[Path, Path]]) -> None:

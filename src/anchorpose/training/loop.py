@@ -61,13 +61,14 @@ class Task:
     clip: float
     slow: dict[str, float] = field(default_factory=dict)
 
-    def groups(self) -> list[dict[str, Any]]:
-        """The parameters that are trained, one group for each rate."""
-        rates = {n: next((r for first, r in self.slow.items() if n.startswith(first)), 1.0)
-                 for n, p in self.network.named_parameters() if p.requires_grad}  # fmt: skip
-        own = dict(self.network.named_parameters())
-        return [{"params": [own[n] for n, r in rates.items() if r == rate], "rate": rate}
-                for rate in sorted(set(rates.values()), reverse=True)]  # fmt: skip
+    def by_rate(self) -> dict[float, list[nn.Parameter]]:
+        """The parameters that are trained, by their learning rate over the full one."""
+        found: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in self.network.named_parameters():
+            if parameter.requires_grad:
+                rate = next((r for first, r in self.slow.items() if name.startswith(first)), 1.0)
+                found.setdefault(rate, []).append(parameter)
+        return found
 
 
 @dataclass
@@ -109,8 +110,10 @@ class _Loop:
 
     def __init__(self, task: Task, options: LoopOptions) -> None:
         self.task, self.options, self.progress, self.saved = task, options, Progress(), time.monotonic()
-        self.trained = [p for p in task.network.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(task.groups(), task.learning_rate, weight_decay=task.weight_decay)
+        groups = task.by_rate()
+        self.trained, self.rates = [p for group in groups.values() for p in group], list(groups)
+        own = [{"params": group} for group in groups.values()]
+        self.optimizer = torch.optim.AdamW(own, task.learning_rate, weight_decay=task.weight_decay)
         self.averaged = AveragedModel(task.network, multi_avg_fn=get_ema_multi_avg_fn(task.ema))
         if options.resume and (folder := find_checkpoint(options.out)) is not None:
             card = read_card(folder)
@@ -131,8 +134,8 @@ class _Loop:
         """One batch."""
         task, progress, began = self.task, self.progress, time.monotonic()
         rate = task.learning_rate * warmup_cosine(progress.step, task.warmup_steps, self.done)
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["rate"] * rate
+        for group, share in zip(self.optimizer.param_groups, self.rates, strict=True):
+            group["lr"] = share * rate
         rng = np.random.default_rng([self.options.seed, progress.step])
         torch.manual_seed(int(rng.integers(1 << 62)))  # of dropout
         total = task.loss(rng)

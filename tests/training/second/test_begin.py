@@ -1,5 +1,6 @@
 """What an untrained close look begins with."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("accelerate")
 
 from anchorpose.app.estimator import find_model  # noqa: E402
+from anchorpose.core.errors import InputError  # noqa: E402
 from anchorpose.datasets.loader import PoseDataset  # noqa: E402
 from anchorpose.datasets.transforms import Augmentation  # noqa: E402
 from anchorpose.io.images import read_image  # noqa: E402
@@ -18,6 +20,7 @@ from anchorpose.training.data import read_data  # noqa: E402
 from anchorpose.training.presets import find_preset  # noqa: E402
 from anchorpose.training.release import Release  # noqa: E402
 from anchorpose.training.second import begin  # noqa: E402
+from anchorpose.training.second import collect as collecting  # noqa: E402
 from anchorpose.training.second.begin import _Fit, begin_close_look  # noqa: E402
 
 PHOTOS = Path(__file__).parents[3] / "examples" / "photos"
@@ -58,6 +61,17 @@ def test_the_close_look_begins_as_the_second_pass(drawn, monkeypatch):
         torch.testing.assert_close(values, trunk[name])
     for name, values in rest.items():
         torch.testing.assert_close(model.state_dict()[name], values)
+
+
+def test_nobody_to_begin_with_is_said(drawn, monkeypatch):
+    _, model, _, dataset = drawn
+    model.close = CloseLook(width=16)
+    dataset.samples = [replace(sample, people=()) for sample in dataset.samples]
+    monkeypatch.setattr(collecting, "_STRANGERS", 0.0)
+    with pytest.raises(
+        InputError, match="found nobody with joints in 8 photographs to begin the close look with; give"
+    ):
+        begin_close_look(model, dataset, seed=0)
 
 
 @pytest.mark.slow

@@ -13,9 +13,8 @@ from anchorpose.lcrnet.close_look import SIDE, CloseLook, cut_out  # noqa: E402
 from anchorpose.training.checkpoint import read_card, read_weights  # noqa: E402
 from anchorpose.training.loop import LoopOptions  # noqa: E402
 from anchorpose.training.release import Start  # noqa: E402
-from anchorpose.training.second.close import fit_close, look_closely  # noqa: E402
+from anchorpose.training.second.close import CloseStage, fit_close, look_closely  # noqa: E402
 from anchorpose.training.second.collect import CollectOptions, collect  # noqa: E402
-from anchorpose.training.second.fit import SecondStage  # noqa: E402
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def test_the_close_look_learns_and_the_rest_stays(closer, tmp_path, rate, moving
     preset, model, data, dataset = closer
     people = collect(model, dataset, CollectOptions(tmp_path / "people", workers=0), look_closely)
     before = {n: t.clone() for n, t in model.state_dict().items()}
-    stage = SecondStage(batch_size=8, steps=40, learning_rate=2e-3, warmup_steps=5, ema=0.5, trunk_rate=rate,
+    stage = CloseStage(batch_size=8, steps=40, learning_rate=2e-3, warmup_steps=5, ema=0.5, trunk_rate=rate,
                         frozen_blocks=14)  # fmt: skip
 
     def error():

@@ -17,6 +17,14 @@ def anchorpose(*arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
 
+def export_and_detect(run, picture, folder):
+    done = anchorpose("export", run, "--out", folder / "mine.onnx")
+    assert done.returncode == 0, done.stderr
+    done = anchorpose("detect", picture, "--model", folder / "mine.onnx", "--out", folder / "results")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "results" / "poses.json").exists()
+
+
 @pytest.mark.slow
 def test_released_weights_go_on_and_export(coco_folder, tmp_path):
     annotations, images = coco_folder
@@ -29,11 +37,7 @@ def test_released_weights_go_on_and_export(coco_folder, tmp_path):
     assert card["progress"]["step"] >= 1
     assert card["trunk"].startswith("all of lcrnet-lite.onnx")
     assert "COCO val2017 subset (train split)" in card["data"], "the licences of the start stay"
-    done = anchorpose("export", out, "--out", tmp_path / "mine.onnx")
-    assert done.returncode == 0, done.stderr
-    picture = next(images.glob("*.png"))
-    done = anchorpose("detect", picture, "--model", tmp_path / "mine.onnx", "--out", tmp_path / "results")
-    assert done.returncode == 0, done.stderr
+    export_and_detect(out, next(images.glob("*.png")), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -75,23 +79,9 @@ def thunder(tmp_path_factory):
 def test_a_close_look_is_added_to_released_weights_and_exported(coco_folder, thunder, tmp_path):
     annotations, images = coco_folder
     out = tmp_path / "run"
-    done = anchorpose(
-        "train",
-        "lcrnet-base",
-        "--close-look",
-        "--start",
-        "lcrnet-lite",
-        "--trunk-weights",
-        thunder,
-        "--data",
-        f"{annotations}={images}",
-        "--out",
-        out,
-        "--minutes",
-        "0.05",
-        "--workers",
-        "0",
-    )
+    start = ("--close-look", "--start", "lcrnet-lite", "--trunk-weights", thunder)
+    done = anchorpose("train", "lcrnet-base", *start, "--data", f"{annotations}={images}", "--out", out, "--minutes",
+                      "0.05", "--workers", "0")  # fmt: skip
     assert done.returncode == 0, done.stderr
     card = json.loads((out / "last" / "card.json").read_text())
     assert card["close_stage"]["people"] >= 6
@@ -99,11 +89,7 @@ def test_a_close_look_is_added_to_released_weights_and_exported(coco_folder, thu
     assert card["trunk"].startswith("all of lcrnet-lite.onnx")
     assert "close look: movenet_thunder.safetensors (Google MoveNet SinglePose Thunder" in card["trunk"]
     assert "COCO val2017 subset (train split)" in card["data"], "the licences of the start stay"
-    done = anchorpose("export", out, "--out", tmp_path / "mine.onnx")
-    assert done.returncode == 0, done.stderr
-    picture = next(images.glob("*.png"))
-    done = anchorpose("detect", picture, "--model", tmp_path / "mine.onnx", "--out", tmp_path / "results")
-    assert done.returncode == 0, done.stderr
+    export_and_detect(out, next(images.glob("*.png")), tmp_path)
 
 
 def test_a_close_look_needs_a_trunk_or_weights_that_have_one(coco_folder, thunder, tmp_path, capsys):

@@ -28,7 +28,7 @@ def looked_at(drawn):
     images, joined = collate([dataset[i] for i in range(4)])
     targets = joined.split()
     with torch.inference_mode():
-        pooled, _ = pooled_people(model, images, targets, torch.Generator().manual_seed(0))
+        pooled = pooled_people(model, images, targets, torch.Generator().manual_seed(0))
         own = model.second(model.maps(model.features(images)), pooled.target.joints2d, pooled.target.joints3d,
                            pooled.target.picture, pooled.regions)  # fmt: skip
     return model, pooled, own

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
+from anchorpose.core.errors import InputError
 from anchorpose.datasets.loader import PoseDataset, Target, collate
 from anchorpose.lcrnet.close_look import CloseLook
 from anchorpose.lcrnet.model import LCRNet
@@ -47,6 +48,9 @@ def begin_close_look(model: LCRNet, dataset: PoseDataset, seed: int) -> None:
 
     Args:
         model: changed in place. dataset: augmented pictures, some of which are looked at. seed: of which.
+
+    Raises:
+        InputError: a picture cannot be read, or nobody in them has joints.
     """
     close, second = model.close, model.second
     assert close is not None
@@ -55,16 +59,19 @@ def begin_close_look(model: LCRNet, dataset: PoseDataset, seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     rows = torch.randperm(len(dataset), generator=generator)[:_PICTURES].tolist()
     fits: list[_Fit] = []
-    for number, (images, joined) in enumerate(DataLoader(Subset(dataset, rows), _BATCH, collate_fn=collate)):
+    for images, joined in DataLoader(Subset(dataset, rows), _BATCH, collate_fn=collate):
         cut, pooled = _seen_by_both(model, second, images, joined.split(), generator)
         if not len(cut):
             continue
-        if not number:
+        if not fits:
             close.start_from_trunk(cut)
         maps = _standardised(close, cut)
         fits = fits or [_Fit(m.shape[1], p.shape[1]) for m, p in zip(maps, pooled, strict=True)]
         for fit, given, wanted in zip(fits, maps, pooled, strict=True):
             fit.add(given, F.interpolate(wanted, given.shape[2:], mode="bilinear", align_corners=False))
+    if not fits:
+        raise InputError(f"found nobody with joints in {len(rows)} photographs to begin the close look with; give "
+                         "more, or --start weights that have one, such as lcrnet-base")  # fmt: skip
     for project, fit in zip(close.reading.project, fits, strict=True):
         weight, bias = fit.solve()
         project[1].weight.copy_(weight[..., None, None])  # type: ignore[index]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,25 @@ from anchorpose.training.fit import card_of
 from anchorpose.training.loop import LoopOptions, Task, run
 from anchorpose.training.presets import Preset
 from anchorpose.training.release import Start
-from anchorpose.training.second.collect import pooled_people
+from anchorpose.training.second.collect import people_and_maps
 from anchorpose.training.second.fit import SecondStage, drawn, weighted
 from anchorpose.training.second.stored import Stored, StoredPeople
 
-STAGE = SecondStage(batch_size=32, before_noise=0.02, ema=0.998, trunk_rate=0.1, frozen_blocks=14)
+
+@dataclass(frozen=True)
+class CloseStage(SecondStage):
+    """How the close look is trained alone.
+
+    Args:
+        trunk_rate: learning rate of its trunk over that of the rest; 0 keeps the trunk as it is. frozen_blocks: so many
+            of its blocks stay as they are anyway. The others as for `SecondStage`.
+    """
+
+    batch_size: int = 32
+    before_noise: float = 0.02
+    ema: float = 0.998
+    trunk_rate: float = 0.1
+    frozen_blocks: int = 14
 
 
 def look_closely(model: LCRNet, images: Tensor, targets: list[Target], generator: torch.Generator) -> Stored:
@@ -36,9 +50,9 @@ def cut_people(
 ) -> tuple[Stored, list[Tensor], Tensor]:
     """As `look_closely`; with the maps that the second pass looks at, and (s,) the index of each person's picture."""
     assert model.second is not None
-    people, maps = pooled_people(model, images, targets, generator)
-    before = people.target
-    found = model.second.look(maps, before.joints2d, before.joints3d, before.picture, people.regions)
+    before, around, whole = people_and_maps(model, images, targets, generator)
+    maps = model.second.look_at(whole)
+    found = model.second.look(maps, before.joints2d, before.joints3d, before.picture, around)
     regions = jittered_regions(found.pixels, generator)
     cut = cut_out(images.float(), regions, before.picture).round().to(torch.uint8)
     moved = before._replace(joints2d=found.pixels, joints3d=found.joints3d)
@@ -52,19 +66,19 @@ def has_close_look(start: Start) -> bool:
 
 def fit_close(
     preset: Preset, model: LCRNet, people: StoredPeople, data: Data, start: Start, options: LoopOptions,
-    stage: SecondStage = STAGE,
+    stage: CloseStage | None = None,
 ) -> Path:  # fmt: skip
     """Train the close look of a network whose other parts stay as they are.
 
     Args:
         preset, data, start: for the card. model: with a close look, released or of `begin_close_look`.
         people: of `collect` with `look_closely`. options: of the run.
-        stage: how.
+        stage: how; the numbers of `CloseStage` unless given.
 
     Returns:
         the last checkpoint's folder, of the whole network. Raises as `loop.run`.
     """
-    close = model.close
+    stage, close = stage or CloseStage(), model.close
     assert close is not None
     model.requires_grad_(False).eval()
     close.requires_grad_(True).to(memory_format=torch.channels_last)

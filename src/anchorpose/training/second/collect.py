@@ -16,7 +16,7 @@ from anchorpose.core.errors import InputError
 from anchorpose.datasets.loader import PoseDataset, Target, collate
 from anchorpose.io.files import read_json, write_json
 from anchorpose.lcrnet.model import JITTERED, LCRNet
-from anchorpose.lcrnet.second_losses import jittered_regions, second_targets
+from anchorpose.lcrnet.second_losses import SecondTarget, jittered_regions, second_targets
 from anchorpose.lcrnet.second_pass import SecondPass
 from anchorpose.lcrnet.targets import RegionTarget, sample_regions
 from anchorpose.training.second.pooled import Pooled
@@ -96,18 +96,26 @@ def _looks(model: LCRNet, loader: DataLoader[Any], generator: torch.Generator, l
 
 def look_again(model: LCRNet, images: Tensor, targets: list[Target], generator: torch.Generator) -> Stored:
     """`pooled_people` as bytes."""
-    return pooled_people(model, images, targets, generator)[0].stored()
+    return pooled_people(model, images, targets, generator).stored()
 
 
-def pooled_people(
+def pooled_people(model: LCRNet, images: Tensor, targets: list[Target], generator: torch.Generator) -> Pooled:
+    """What the second pass would be trained on in one batch of pictures (b, 3, h, w), pooled but not yet judged."""
+    assert model.second is not None
+    chosen, around, whole = people_and_maps(model, images, targets, generator)
+    maps = standardised(model.second, whole)
+    pooled = model.second.pool([torch.cat([m, torch.ones_like(m[:, :1])], 1) for m in maps], around, chosen.picture)
+    return Pooled([p[:, :-1] for p in pooled], [p[:, -1:] for p in pooled], around, chosen)
+
+
+def people_and_maps(
     model: LCRNet, images: Tensor, targets: list[Target], generator: torch.Generator
-) -> tuple[Pooled, list[Tensor]]:
-    """What the second pass would be trained on in one batch of pictures (b, 3, h, w), pooled but not yet judged.
+) -> tuple[SecondTarget, Tensor, list[Tensor]]:
+    """Whom the second pass would be trained on in one batch of pictures (b, 3, h, w).
 
     Returns:
-        the people, and the maps (`SecondPass.look_at`) that a look at them takes.
+        the people, (s, 4) the regions where it would look at them, and the trunk's maps (`LCRNet.maps`).
     """
-    assert model.second is not None
     size = (images.shape[-2], images.shape[-1])
     features = model.features(images)
     levels = model.pyramid(features.levels)
@@ -117,12 +125,7 @@ def pooled_people(
                for p, t in zip(proposals, targets, strict=True)]  # fmt: skip
     output = model.head(levels, features.dense, [r.boxes for r in regions], size)
     chosen = second_targets(output, regions, targets, model.anchors2d, model.anchors3d, generator, each_person)
-    around = jittered_regions(chosen.joints2d, generator)
-    whole = model.maps(features)
-    maps = standardised(model.second, whole)
-    pooled = model.second.pool([torch.cat([m, torch.ones_like(m[:, :1])], 1) for m in maps], around, chosen.picture)
-    people = Pooled([p[:, :-1] for p in pooled], [p[:, -1:] for p in pooled], around, chosen)
-    return people, model.second.look_at(whole)
+    return chosen, jittered_regions(chosen.joints2d, generator), model.maps(features)
 
 
 def each_person(logits: Tensor, region: RegionTarget, generator: torch.Generator) -> Tensor:

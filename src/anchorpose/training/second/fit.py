@@ -28,9 +28,7 @@ class SecondStage:
 
     Args:
         batch_size: people a step. steps: where no minutes are given. before_noise: standard deviation by which the
-            joints of the pass before are moved, shares of the region's side. trunk_rate: learning rate of the close
-            look's trunk over that of the rest; 0 keeps it as it is. frozen_blocks: its first blocks stay as they are
-            anyway. The others are the optimiser's.
+            joints of the pass before are moved, shares of the region's side. The others are the optimiser's.
     """
 
     batch_size: int = 64
@@ -41,8 +39,6 @@ class SecondStage:
     ema: float = 0.999
     clip: float = 5.0
     before_noise: float = 0.01
-    trunk_rate: float = 0.0
-    frozen_blocks: int = 0
 
 
 def fit_second(
