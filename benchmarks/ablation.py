@@ -151,11 +151,11 @@ def answer(model: LCRNet, path: Path, max_side: int, looks: Sequence[tuple[int, 
 @torch.inference_mode()
 def closely(model: LCRNet, path: Path, max_side: int) -> Answer:
     """As `answer`, after each of `CLOSE`."""
-    close, model.close = model.close, None
-    found = answer(model, path, max_side, LOOKS[:1])
-    padded, factor = letterbox(read_image(path), max_side)
+    image = read_image(path)
+    padded, factor = letterbox(image, max_side)
     picture, back = torch.from_numpy(padded)[None], (1 / factor[0], 1 / factor[1])
-    _, people = model(picture)
+    close, model.close = model.close, None
+    found, people = model(picture)
     model.close = close
     assert people is not None
     said = []
@@ -164,7 +164,8 @@ def closely(model: LCRNet, path: Path, max_side: int) -> Answer:
         for _ in range(looks):
             now = model.look_closely(picture.permute(0, 3, 1, 2), now)
         said.append(Refined(*(t.numpy() for t in now)).scaled(back))
-    return replace(found, passes=tuple(said))
+    proposals = Proposals(*(t.numpy() for t in found)).scaled(back)
+    return Answer(image.shape[1], image.shape[0], proposals, tuple(said))
 
 
 def close_rows(preset: Preset) -> list[Row]:

@@ -21,7 +21,7 @@ done = subprocess.run(sys.argv[1:], capture_output=True, text=True)
 print(json.dumps([done.returncode, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, done.stderr]))
 """
 IMPORT = "import time; t = time.perf_counter(); import anchorpose; print(1000 * (time.perf_counter() - t))"
-COLD = "import sys, anchorpose; anchorpose.load()(sys.argv[1])"
+COLD = "import sys, anchorpose; anchorpose.load(*sys.argv[2:])(sys.argv[1])"
 
 
 def main() -> None:
@@ -33,7 +33,8 @@ def main() -> None:
     print(f"# {len(photos)} photographs of {args.images}, {args.repetitions} repetitions, {args.threads} threads")
     systems.say_missing(args.mediapipe_python, args.movenet_dir)
     compare(args, photos)
-    own_figures(photos[0], args.repetitions)
+    for model in (None, *args.model):
+        own_figures(photos[0], args.repetitions, model)
 
 
 def arguments() -> argparse.Namespace:
@@ -74,19 +75,20 @@ def compare(args: argparse.Namespace, photos: list[Path]) -> None:
     print(systems.table(["file to people", "ms, median", "ms, 90 %", "photographs/s", "x anchorpose"], rows))
 
 
-def own_figures(photo: Path, repetitions: int) -> None:
+def own_figures(photo: Path, repetitions: int, model: str | None) -> None:
     """Print peak memory, import time and cold start, each the median of fresh processes."""
-    rows = []
+    rows, own = [], [model] if model else []
     imports = [float(line) for _ in range(repetitions) if (line := run([sys.executable, "-c", IMPORT]))]
     rows.append(["import anchorpose", f"{statistics.median(imports):.0f} ms" if imports else "cannot run here"])
     cold = []
     for _ in range(repetitions):
         start = time.perf_counter()
-        if run([sys.executable, "-c", COLD, str(photo)]) is not None:
+        if run([sys.executable, "-c", COLD, str(photo), *own]) is not None:
             cold.append(1000 * (time.perf_counter() - start))
     rows.append(["start of python to first people", f"{statistics.median(cold):.0f} ms" if cold else "cannot run here"])
     with tempfile.TemporaryDirectory() as out:
         detect = [str(Path(sys.executable).with_name("anchorpose")), "detect", str(photo), "--out", out]
+        detect += ["--model", *own] if own else []
         answer = run([sys.executable, "-S", "-c", PEAK, *detect])
     code, peak, log = json.loads(answer) if answer else (1, 0, "")
     unit = 1024**2 if sys.platform == "darwin" else 1024
@@ -94,7 +96,7 @@ def own_figures(photo: Path, repetitions: int) -> None:
     if code and log.strip():
         print(f"# anchorpose detect: {log.strip().splitlines()[-1]}")
     print()
-    print(systems.table(["anchorpose alone", "median"], rows))
+    print(systems.table([" ".join(("anchorpose", *own, "alone")), "median"], rows))
 
 
 def run(argv: list[str]) -> str | None:
