@@ -127,8 +127,8 @@ PRESETS = {
     for p in (
         _LITE,
         # A close look at people of whom the second pass expects less than 0.2 gains nothing (`benchmarks/ablation.py`).
-        # At 512 px bottles become people of up to 0.42: `detect --model lcrnet-base --min-score 0.3` finds nine people on
-        # the example photographs, which show six.
+        # At 512 px bottles become people of up to 0.42: `detect --model lcrnet-base --min-score 0.3` finds nine people
+        # on the example photographs, which show six.
         replace(_LITE, name="lcrnet-base", close_width=64, max_side=512,
                 people=replace(_LITE.people, min_quality=0.2),
                 integration=replace(_LITE.integration, min_quality=0.45)),
