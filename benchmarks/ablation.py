@@ -3,8 +3,8 @@
 The network (a run's folder or released weights) looks at each photograph once, the second pass three times in turn.
 Rows of another K (`--train`) keep all of the released weights but the output layers of the head, which begin anew, and
 train the head for the same number of steps each, also at the released K. Rows of lower ranks (`--ranks`) give the
-head's layers other principal components of their answers on photographs. Weights with a close look have rows
-of that alone.
+head's layers other principal components of their answers on photographs. The rows of the close look are of what the
+network finds with that; all others are of the network without.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,6 +42,7 @@ from anchorpose.training.fit import FitOptions, fit
 from anchorpose.training.low_rank import FULL, choose, narrow, widen
 from anchorpose.training.presets import Preset, find_preset
 from anchorpose.training.release import Release, Start
+from anchorpose.training.second.close import has_close_look
 
 PASSES = 3
 WHOLE = 1e3  # a window so wide that the mean of a heat map is that of all of it
@@ -50,7 +51,7 @@ OUTPUT_LAYERS = ("head.classify", "head.regress")
 PHOTOGRAPHS = 20  # of each folder
 REPLAY = 3  # a step's features are those of a frozen trunk; each is learnt from some four times
 # Looks at each person in turn, and the quality that the second pass must expect of a person for them.
-CLOSE = ((0, 0.0), (1, 0.0), (1, 0.1), (1, 0.2), (1, 0.3), (2, 0.1))
+CLOSE = ((0, 0.0), (1, 0.0), (1, 0.2), (1, 0.4), (2, 0.0))
 FIGURES = ("coco AP", "coco AP50", "lspe PCK", "MPJPE", "PA-MPJPE", "3DPCK", "ms of integration")
 
 
@@ -89,11 +90,24 @@ def main() -> None:
         lines = [measure_ranks(args, tuple(int(r) for r in ranks.split(",")), sets) for ranks in args.ranks]
     else:
         model, preset = load(args.weights)
-        look, chosen = (answer, rows(preset)) if model.close is None else (closely, close_rows(preset))
-        answers = {name: {i.file_name: look(model, images / i.file_name, preset.max_side)
-                          for i in tqdm(truth.images, name)} for name, (truth, images) in sets.items()}  # fmt: skip
-        lines = [[row.name, *measure(row, answers, sets, len(model.anchors3d))] for row in chosen]
+        preset, close = at(preset, args), model.close
+        lines = measure_all(model, preset, sets, closely, close_rows(preset)) if close is not None else []
+        model.close = None
+        lines += measure_all(model, preset, sets, answer, rows(preset))
     print(table(["", *FIGURES], lines))
+
+
+def at(preset: Preset, args: argparse.Namespace) -> Preset:
+    """The preset with the asked size of photographs."""
+    return replace(preset, max_side=args.max_side or preset.max_side)
+
+
+def measure_all(model: LCRNet, preset: Preset, sets: Mapping[str, tuple[Annotations, Path]],
+                look: Callable[[LCRNet, Path, int], Answer], chosen: Sequence[Row]) -> list[list[str]]:  # fmt: skip
+    """A line for each row, all of the same answers."""
+    answers = {name: {i.file_name: look(model, images / i.file_name, preset.max_side)
+                      for i in tqdm(truth.images, name)} for name, (truth, images) in sets.items()}  # fmt: skip
+    return [[row.name, *measure(row, answers, sets, len(model.anchors3d))] for row in chosen]
 
 
 def arguments() -> argparse.Namespace:
@@ -102,6 +116,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder with coco/ and lspe/, each val.json and val/")
     parser.add_argument("--scenes", type=Path, required=True, help="rendered test set: annotations.json and images/")
     parser.add_argument("--count", type=int, help="only the first photographs of each set")
+    parser.add_argument("--max-side", type=int, help="longer side of photographs, pixels; the preset's unless given")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--train", nargs="*", type=int, default=[], help="numbers of anchor-poses to train with")
     parser.add_argument("--ranks", nargs="*", default=[], help="such as 32,48,64: of the head's three layers")
@@ -126,7 +141,8 @@ def load(weights: str) -> tuple[LCRNet, Preset]:
     release = Release(find_model(weights))
     preset = find_preset(release.preset)
     model = preset.build(release.anchors)
-    release.fill(model)
+    if not has_close_look(release.fill(model)):
+        model.close = None
     return model.eval(), preset
 
 
@@ -238,7 +254,7 @@ def measure_trained(
 ) -> list[list[str]]:  # fmt: skip
     """Two rows of another number of anchor-poses: with the released second pass, and the first pass alone."""
     release = Release(find_model(args.weights))
-    preset = replace(find_preset(release.preset), anchors=count, frozen=True, replay=REPLAY)
+    preset = replace(at(find_preset(release.preset), args), anchors=count, frozen=True, replay=REPLAY, close_width=0)
     data = read_data([str(args.card)])
     samples = data.samples()
     torch.manual_seed(0)
@@ -275,6 +291,7 @@ def measure_ranks(
 ) -> list[str]:  # fmt: skip
     """The row of a head of other ranks."""
     thin, preset = load(args.weights)
+    preset, thin.close = replace(at(preset, args), close_width=0), None
     anchors = AnchorPoses(thin.anchors3d.numpy(), thin.anchors2d.numpy())
     full = replace(preset, ranks=FULL).build(anchors).eval()
     widen(full, thin)

@@ -6,7 +6,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from anchorpose.core.errors import InputError  # noqa: E402
-from anchorpose.lcrnet.movenet import MULTIPOSE, THUNDER, MoveNetTrunk, SameConv  # noqa: E402
+from anchorpose.lcrnet.movenet import LIGHTNING, MULTIPOSE, THUNDER, MoveNetTrunk, SameConv  # noqa: E402
 from anchorpose.lcrnet.movenet_weights import HEADS, convert, main, tensor_names  # noqa: E402
 
 VARIANTS = {"multipose": (MULTIPOSE, list(HEADS)),
@@ -26,7 +26,9 @@ def test_same_padding_is_tensorflows():
     assert layer(image)[0, 0, 0].tolist() == [0, 0, 0, 0]
 
 
-@pytest.mark.parametrize(("channels", "parameters"), [(MULTIPOSE, 4_666_000), (THUNDER, 6_221_000)])
+@pytest.mark.parametrize(
+    ("channels", "parameters"), [(MULTIPOSE, 4_666_000), (THUNDER, 6_221_000), (LIGHTNING, 2_315_000)]
+)
 def test_shapes_and_strides(channels, parameters):
     trunk = MoveNetTrunk(channels)
     assert sum(p.numel() for p in trunk.parameters()) == pytest.approx(parameters, rel=0.01)

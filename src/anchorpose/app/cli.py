@@ -91,7 +91,10 @@ class Train:
     (1): many times as many people in the same time. They take 190 kB each in the output folder."""
     close_look: tyro.conf.FlagCreatePairsOff[bool] = False
     """Train the close look alone, on people cut out as the rest of --start finds them: 200 kB each in the output
-    folder. Where --start has none, --trunk-weights of MoveNet Thunder are what it begins with."""
+    folder. Where --start has none, --trunk-weights of MoveNet Lightning (lcrnet-lite) or Thunder (lcrnet-base) are what
+    it begins with."""
+    teacher: Annotated[str | None, tyro.conf.arg(metavar="MODEL")] = None
+    """With --close-look: weights with a larger close look to learn from too (distillation), such as lcrnet-base."""
     resume: bool = True
     """Go on from the last checkpoint in the output folder, if there is one."""
 
@@ -101,6 +104,8 @@ class Train:
             return self._posebert()
         if self.second_pass or self.close_look:
             return self._part()
+        if self.teacher is not None:
+            raise InputError("found --teacher without --close-look, which alone learns from one; add it")
         with training_extra():
             from anchorpose.app.estimator import find_model
             from anchorpose.training.commands import train
@@ -114,7 +119,7 @@ class Train:
     def _refuse(self, whose: str, *more: tuple[str, object], allowed: tuple[str, ...] = ()) -> None:
         """InputError for options that only the training of a whole network takes."""
         given = {"--batch-size": self.batch_size, "--trunk-weights": self.trunk_weights,
-                 "--decode-once": self.decode_once}  # fmt: skip
+                 "--decode-once": self.decode_once, "--teacher": self.teacher}  # fmt: skip
         wrong = [name for name, value in (*given.items(), *more) if not (value in (None, ()) or value is False)]
         if wrong := [name for name in wrong if name not in allowed]:
             raise InputError(f"found {', '.join(wrong)}, which {whose} does not take; leave it out")
@@ -123,7 +128,8 @@ class Train:
         part = "close look" if self.close_look else "second pass"
         if self.second_pass and self.close_look:
             raise InputError("found --second-pass and --close-look, wanted one of them; train one after the other")
-        self._refuse(f"the training of the {part}", allowed=("--trunk-weights",) if self.close_look else ())
+        own = ("--trunk-weights", "--teacher") if self.close_look else ()
+        self._refuse(f"the training of the {part}", allowed=own)
         if self.start is None:
             raise InputError(f"found no --start, wanted the weights whose {part} is trained; such as lcrnet-lite")
         views = 1.0 if self.epochs is None else self.epochs
@@ -138,7 +144,9 @@ class Train:
         collecting = CollectOptions(self.out / "people", round(views), self.workers, self.seed)
         start = find_model(self.start)
         if self.close_look:
-            print(train_close(self.preset, self.data, options, start, collecting, self.trunk_weights, self.val))
+            teacher = None if self.teacher is None else find_model(self.teacher)
+            print(train_close(self.preset, self.data, options, start, collecting, self.trunk_weights, self.val,
+                              teacher))  # fmt: skip
         else:
             print(train_second(self.preset, self.data, options, start, collecting, self.val))
         return 0

@@ -1,10 +1,10 @@
 """The close look: each person cut out of the picture and enlarged, for a trunk of its own.
 
 The second pass sees people as small as they are in the maps of the whole picture. This one cuts its region out of the
-picture's pixels, so a trunk that knows single people (MoveNet SinglePose Thunder) sees every person at the same size;
-what it says of joints at stride 4 is read with the pose of the second pass in view, which tells it whom it is about.
-Not in the papers: LCR-Net++ names imprecise wrists and ankles as what is left to cure, and this is the dearer cure. It
-costs as much for each person as a quarter of a whole picture.
+picture's pixels, so a trunk that knows single people (MoveNet SinglePose Thunder, or Lightning, a quarter as dear) sees
+every person at the same size; what it says of joints at stride 4 is read with the pose of the second pass in view,
+which tells it whom it is about. Not in the papers: LCR-Net++ names imprecise wrists and ankles as what is left to cure,
+and this is the dearer cure.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ from torchvision.ops import roi_align
 
 from anchorpose.core.skeleton import COCO17, LCR13
 from anchorpose.lcrnet.heads import JOINTS
-from anchorpose.lcrnet.movenet import THUNDER
+from anchorpose.lcrnet.movenet import LIGHTNING, THUNDER
 from anchorpose.lcrnet.second_pass import SecondOutput, SecondPass, region_around
 from anchorpose.lcrnet.trunks import MoveNetFeatures, Standardised
 
-SIDE = 256
-"""Pixels of a cut-out's side: what Thunder was trained with."""
-WINDOW = 0.04
-"""Of `second_pass.peaks`: maps twice as fine are read in a window half as wide."""
+SIDES: dict[tuple[int, ...], int] = {THUNDER: 256, LIGHTNING: 192}
+"""Pixels of a cut-out's side: what each was trained with."""
+SIDE = max(SIDES.values())
+_WINDOW = 2.56
+"""Of `second_pass.peaks`, cells of the heat map: as many as there, though the cells are finer."""
 
 
 class CloseLook(nn.Module):
@@ -31,14 +32,15 @@ class CloseLook(nn.Module):
 
     Args:
         width: channels inside of the network that reads the trunk's maps.
+        channels: of the trunk, one of `SIDES`.
     """
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 64, channels: tuple[int, ...] = THUNDER) -> None:
         super().__init__()
-        self.trunk = MoveNetFeatures(THUNDER)
-        fine = self.trunk.fine_channels
-        self.reading = SecondPass(fine, self.trunk.channels, self.trunk.strides, width, grid=SIDE // 8, sharpness=2)
-        self.reading.window = WINDOW
+        self.trunk, self.side = MoveNetFeatures(channels), SIDES[channels]
+        fine, grid = self.trunk.fine_channels, self.side // 8
+        self.reading = SecondPass(fine, self.trunk.channels, self.trunk.strides, width, grid=grid, sharpness=2)
+        self.reading.window = _WINDOW / (2 * grid)
         self.evidence = Standardised(fine, JOINTS)
 
     def forward(self, pictures: Tensor, joints2d: Tensor, joints3d: Tensor, picture: Tensor) -> SecondOutput:
@@ -50,13 +52,13 @@ class CloseLook(nn.Module):
             picture: (s,) index of the person's picture.
         """
         regions = region_around(joints2d)
-        return self.judge(cut_out(pictures, regions, picture), regions, joints2d, joints3d)
+        return self.judge(cut_out(pictures, regions, picture, self.side), regions, joints2d, joints3d)
 
     def judge(self, cut: Tensor, regions: Tensor, joints2d: Tensor, joints3d: Tensor) -> SecondOutput:
         """What a look says of people who were cut out.
 
         Args:
-            cut: (s, 3, SIDE, SIDE) of `cut_out`. regions: (s, 4) from where, pixels.
+            cut: (s, 3, side, side) of `cut_out`. regions: (s, 4) from where, pixels.
             joints2d, joints3d: as for `forward`.
         """
         maps = self.maps(cut)
@@ -80,7 +82,7 @@ class CloseLook(nn.Module):
         """Before any training: take the statistics of the trunk's maps, and its own heat maps for those wanted.
 
         Args:
-            cuts: (s, 3, SIDE, SIDE) some hundred people.
+            cuts: (s, 3, side, side) some hundred people.
         """
         maps = self.maps(cuts)
         parts = (*zip(self.reading.project, maps, strict=True), (self.evidence, maps[0]))
@@ -100,11 +102,12 @@ class CloseLook(nn.Module):
                 weight[j, channel] = (statistics.get_buffer("running_var")[channel] + statistics.eps).sqrt()
 
 
-def cut_out(pictures: Tensor, regions: Tensor, picture: Tensor) -> Tensor:
-    """(s, 3, SIDE, SIDE) regions of pictures, black outside of them.
+def cut_out(pictures: Tensor, regions: Tensor, picture: Tensor, side: int = SIDE) -> Tensor:
+    """(s, 3, side, side) regions of pictures, black outside of them.
 
     Args:
         pictures: (b, 3, h, w). regions: (s, 4) x1, y1, x2, y2 pixels. picture: (s,) index of each region's picture.
+        side: pixels of a cut-out's side.
     """
     rois = torch.cat([picture[:, None].to(regions), regions], 1)
-    return roi_align(pictures, rois, SIDE, 1.0, sampling_ratio=1, aligned=True)
+    return roi_align(pictures, rois, side, 1.0, sampling_ratio=1, aligned=True)

@@ -1,9 +1,9 @@
 """MoveNet's trunks in torch: MobileNetV2s that already know people.
 
-Google's MoveNet (Apache-2.0) is a MobileNetV2, of width 1.5 in MultiPose Lightning and 1.75 in SinglePose Thunder, with
-a light feature pyramid and CenterNet heads at stride 4. LCR-Net uses the trunk and pyramid of MultiPose as shared
-features, and the dense outputs of three heads (person centre, joint heat maps, joint regression) as further channels
-for the regions; Thunder looks at single people (`anchorpose.lcrnet.close_look`).
+Google's MoveNet (Apache-2.0) is a MobileNetV2, of width 1.5 in MultiPose Lightning, 1.75 in SinglePose Thunder and 1 in
+SinglePose Lightning, with a light feature pyramid and CenterNet heads at stride 4. LCR-Net uses the trunk and pyramid
+of MultiPose as shared features, and the dense outputs of three heads (person centre, joint heat maps, joint regression)
+as further channels for the regions; Thunder or Lightning looks at single people (`anchorpose.lcrnet.close_look`).
 Weights come from `anchorpose.lcrnet.movenet_weights`.
 """
 
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 # Channels of the stem and after each of the 17 inverted residual blocks.
 MULTIPOSE = (48, 24, 40, 40, 48, 48, 48, 96, 96, 96, 96, 144, 144, 144, 240, 240, 240, 480)
 THUNDER = (56, 32, 40, 40, 56, 56, 56, 112, 112, 112, 112, 168, 168, 168, 280, 280, 280, 560)
+LIGHTNING = (32, 16, 24, 24, 32, 32, 32, 64, 64, 64, 64, 96, 96, 96, 160, 160, 160, 320)
 _HALVING, _EXPANSION = (1, 3, 6, 13), 6
 TAPS = {4: 2, 8: 5, 16: 12, 32: 16}
 """The last block at each stride."""
@@ -81,7 +82,7 @@ class MoveNetTrunk(nn.Module):
     """Image (b, 3, h, w), RGB in [0, 1], h and w multiples of 32 -> `DenseFeatures`.
 
     Args:
-        channels: `MULTIPOSE` or `THUNDER`.
+        channels: `MULTIPOSE`, `THUNDER` or `LIGHTNING`.
     """
 
     def __init__(self, channels: tuple[int, ...] = MULTIPOSE) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from accelerate import PartialState
+from torch import Tensor
 
 from anchorpose.core.errors import InputError
 from anchorpose.datasets.decoded import Photographs, PlannedDataset
@@ -28,6 +29,8 @@ from anchorpose.training.second.begin import begin_close_look
 from anchorpose.training.second.close import fit_close, has_close_look, look_closely
 from anchorpose.training.second.collect import CollectOptions, collect, look_again
 from anchorpose.training.second.fit import fit_second
+from anchorpose.training.second.stored import StoredPeople
+from anchorpose.training.second.taught import Taught, ask
 from anchorpose.training.trunk_weights import load_trunk
 from anchorpose.training.validate import validate
 
@@ -39,7 +42,8 @@ def train(
     """Train a preset, and measure it.
 
     Args:
-        preset_name: see `presets`; a close look stays as it is in `start`. options: of the run.
+        preset_name: see `presets`; a close look stays as it is in `start`, and is left out where that has none.
+        options: of the run.
         data: data cards or `FILE.json=IMAGES` pairs.
         trunk_weights: safetensors for the trunk. val: `FILE.json=IMAGES` pairs whose figures go into the card.
         start: released ONNX file of the same preset whose weights and anchor-poses the run begins with.
@@ -61,9 +65,8 @@ def train(
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     model = preset.build(anchors)
     begin = release.fill(model) if release else Start(load_trunk(model.trunk, trunk_weights))
-    if model.close is not None and not has_close_look(begin):
-        raise InputError(f"found nothing that the close look of {preset.name} could begin with; train lcrnet-lite, "
-                         f"then `anchorpose train {preset.name} --close-look --start FILE.onnx`")  # fmt: skip
+    if not has_close_look(begin):
+        model.close = None  # it is trained on what the others find: `train_close`
     if decode_once is None:
         photographs = None
         dataset: PoseDataset | PlannedDataset = PoseDataset(samples, anchors, preset.augmentation, options.seed,
@@ -119,7 +122,7 @@ def train_second(
 
 def train_close(
     preset_name: str, data: Sequence[str], options: LoopOptions, start: Path, collecting: CollectOptions,
-    trunk_weights: Path | None = None, val: Sequence[str] = (),
+    trunk_weights: Path | None = None, val: Sequence[str] = (), teacher: Path | None = None,
 ) -> Path:  # fmt: skip
     """Train the close look of released weights alone, and measure the result.
 
@@ -128,7 +131,8 @@ def train_close(
     Args:
         preset_name: of a network with a close look. data, val: as for `train`. options: of the run.
         start: the released ONNX file. collecting: how and where people are collected.
-        trunk_weights: safetensors of MoveNet Thunder; needed where `start` has no close look.
+        trunk_weights: safetensors of the close look's trunk; needed where `start` has no close look.
+        teacher: released ONNX file of larger weights whose close look says where joints are that nobody labelled.
 
     Returns:
         the last checkpoint's folder.
@@ -138,7 +142,8 @@ def train_close(
     """
     preset = find_preset(preset_name)
     if not preset.close_width:
-        raise InputError(f"found preset {preset.name}, which has no close look; take lcrnet-base")
+        raise InputError(f"found preset {preset.name}, which has no close look; take lcrnet-lite or "
+                         "lcrnet-base")  # fmt: skip
     pairs = [_pair(text) for text in val]
     parts = _Parts.read(preset, data, start, options.seed)
     model, begin = parts.model, parts.begin
@@ -149,10 +154,33 @@ def train_close(
         if not (options.resume and find_checkpoint(options.out)):  # which has all of the network
             begin_close_look(model, parts.dataset, options.seed)
     people = collect(model, parts.dataset, replace(collecting, about=parts.about(of_no_account="close.")), look_closely)
-    folder = fit_close(preset, model, people, parts.data, begin, options)
+    taught = None
+    if teacher is not None:
+        taught, behind = _ask(teacher, people, collecting.folder)
+        use = "; ".join(dict.fromkeys(filter(None, [begin.use, behind.use])))
+        begin = replace(begin, text=f"{begin.text}; taught by {teacher.name}", use=use,
+                        licences=behind.licences | begin.licences)  # fmt: skip
+    folder = fit_close(preset, model, people, parts.data, begin, options, taught=taught)
     if pairs:
         measure(options.out, pairs)
     return folder
+
+
+def _ask(path: Path, people: StoredPeople, folder: Path) -> tuple[Taught, Start]:
+    """What the close look of released weights says, and what those were trained on."""
+    release = Release(path)
+    teacher = find_preset(release.preset).build(release.anchors)
+    behind = release.fill(teacher)
+    if teacher.close is None or not has_close_look(behind):
+        raise InputError(f"found no close look in {path}, wanted one to learn from; give --teacher lcrnet-base")
+    return ask(teacher.close, people, folder / f"taught-{_digest(teacher.state_dict())}"), behind
+
+
+def _digest(tensors: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors.values():
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -175,11 +203,9 @@ class _Parts:
 
     def about(self, of_no_account: str | None = None) -> str:
         """What collected people depend on; `of_no_account` begins the names of tensors that they do not."""
-        digest = hashlib.sha256()
-        for name, tensor in self.model.state_dict().items():
-            if of_no_account is None or not name.startswith(of_no_account):
-                digest.update(tensor.numpy().tobytes())
-        return f"weights {digest.hexdigest()[:16]}, {', '.join(self.data.licences())}"
+        counted = {name: tensor for name, tensor in self.model.state_dict().items()
+                   if of_no_account is None or not name.startswith(of_no_account)}  # fmt: skip
+        return f"weights {_digest(counted)}, {', '.join(self.data.licences())}"
 
 
 def measure(run: Path, pairs: Sequence[tuple[Path, Path]]) -> None:

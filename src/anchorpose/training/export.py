@@ -78,6 +78,8 @@ def load_model(run: Path) -> tuple[LCRNet, Preset, dict[str, Any]]:
     except KeyError as error:
         raise InputError(f"the checkpoint {folder} has no {error}; train again") from None
     model = preset.build(anchors)
+    if not any(name.startswith("close.") for name in weights):
+        model.close = None  # which is trained last
     load_averaged(model, folder, preset.name)
     return model.eval(), preset, card
 

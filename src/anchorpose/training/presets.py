@@ -14,6 +14,7 @@ from anchorpose.lcrnet.heads import PoseHead
 from anchorpose.lcrnet.integration import IntegrationOptions
 from anchorpose.lcrnet.localization import Localization
 from anchorpose.lcrnet.model import LCRNet
+from anchorpose.lcrnet.movenet import LIGHTNING, THUNDER
 from anchorpose.lcrnet.people import PeopleOptions
 from anchorpose.lcrnet.second_pass import SecondPass
 from anchorpose.lcrnet.trunks import MoveNetFeatures, Pyramid, TimmFeatures
@@ -30,7 +31,7 @@ class Preset:
         frozen_blocks: first blocks of MoveNet's trunk that stay as they are where the rest is trained.
         trunk_rate: learning rate of the trunk over that of the rest. tuned_rate: that of other released weights.
         second_width: channels of the second pass; 0 leaves it out. passes: how often it looks at inference.
-        close_width: of the close look; 0 leaves it out.
+        close_width: of the close look; 0 leaves it out. close_trunk: `movenet-thunder` or `movenet-lightning`.
         anchors: K. width: channels of the pyramid. hidden: of the two fully connected layers.
         ranks: of their weights and of the regression's (`lcrnet.heads.PoseHead`).
         anchor_sizes: of the RPN, pixels, for each level.
@@ -77,6 +78,7 @@ class Preset:
     ranks: tuple[int, int, int] = (0, 0, 0)
     second_width: int = 0
     close_width: int = 0
+    close_trunk: str = "movenet-thunder"
     passes: int = 1
     people: PeopleOptions = field(default_factory=PeopleOptions)
     integration: IntegrationOptions = field(default_factory=IntegrationOptions)
@@ -101,24 +103,28 @@ class Preset:
         return LCRNet(trunk, pyramid, localization, head, anchors, frozen=self.frozen, regions=self.regions,
                       positive_share=self.positive_share, smooth_l1_beta=self.smooth_l1_beta,
                       max_proposals=self.max_proposals, second=second, passes=self.passes,
-                      people=self.people, close=CloseLook(self.close_width) if self.close_width else None)  # fmt: skip
+                      people=self.people, close=self._close_look())  # fmt: skip
+
+    def _close_look(self) -> CloseLook | None:
+        trunks = {"movenet-thunder": THUNDER, "movenet-lightning": LIGHTNING}
+        return CloseLook(self.close_width, trunks[self.close_trunk]) if self.close_width else None
 
 
 _LITE = Preset(
     name="lcrnet-lite", backbone="movenet-multipose", strides=(8, 16, 32), frozen=False, anchors=20, width=96,
     hidden=1024, anchor_sizes=((24, 48), (80, 130), (210, 340)), pre_nms=(400, 400), post_nms=(100, 100),
-    min_objectness=0.1, regions=32, positive_share=0.5, smooth_l1_beta=0.1,
+    min_objectness=0.3, regions=32, positive_share=0.5, smooth_l1_beta=0.1,
     loss_weights={"regression2d": 10.0, "regression3d": 4.0, "visibility": 0.5, "second_heat": 1.0, "second3d": 4.0,
                   "second_visibility": 0.5},
     learning_rate=1e-3, weight_decay=0.05, dropout=0.1, batch_size=8, frozen_blocks=6, trunk_rate=0.03, tuned_rate=0.1,
-    second_width=64,
+    second_width=64, close_width=64, close_trunk="movenet-lightning", max_side=384,
     # Full rank's figures in 0.88 of its time; half of these cost 0.006 of PCK (`benchmarks/ablation.py --ranks`).
     ranks=(64, 96, 128),
     augmentation=Augmentation(rotation=25.0),
-    # Looking at unlikely people too gains 0.003 AP on coco/val; an IoU of 0.6 another 0.001 for half as many more.
-    # Below a score of 0.3 precision falls more than recall rises: `anchorpose evaluate coco --report`.
-    people=PeopleOptions(min_person_score=0.1),
-    integration=IntegrationOptions(iou_threshold=0.4, overlap="upper_body_iou", min_person_score=0.0, min_quality=0.3,
+    # A closer look at unlikelier people costs as much as at others and gains little (`benchmarks/ablation.py`).
+    # Below a score of 0.4 precision falls more than recall rises: `anchorpose evaluate coco --report`.
+    people=PeopleOptions(min_person_score=0.3, min_quality=0.4),
+    integration=IntegrationOptions(iou_threshold=0.4, overlap="upper_body_iou", min_person_score=0.0, min_quality=0.4,
                                    same_person=0.75),
 )  # fmt: skip
 
@@ -126,11 +132,10 @@ PRESETS = {
     p.name: p
     for p in (
         _LITE,
-        # A close look at people of whom the second pass expects less than 0.2 gains nothing (`benchmarks/ablation.py`).
         # At 512 px bottles become people of up to 0.42: `detect --model lcrnet-base --min-score 0.3` finds nine people
         # on the example photographs, which show six.
-        replace(_LITE, name="lcrnet-base", close_width=64, max_side=512,
-                people=replace(_LITE.people, min_quality=0.2),
+        replace(_LITE, name="lcrnet-base", close_trunk="movenet-thunder", max_side=512, min_objectness=0.1,
+                people=PeopleOptions(min_person_score=0.1, min_quality=0.2),
                 integration=replace(_LITE.integration, min_quality=0.45)),
         Preset(
             name="lcrnet-efficientnet", backbone="tf_efficientnet_lite0", strides=(8, 16, 32), frozen=False,

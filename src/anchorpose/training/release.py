@@ -25,6 +25,8 @@ HALF_SUFFIX = "_fp16"
 _DECIMALS = 6
 _LATER = ("second.", "close.")
 """Parts that a start without them leaves fresh."""
+_STEM = "close.trunk.trunk.stem.weight"
+"""Tells one trunk of a close look from another."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class Release:
 
     def fill(self, model: LCRNet) -> Start:
         """Put the tensors into a network of the same preset; a second pass or close look that the file lacks
-        starts fresh.
+        starts fresh, and so does a close look of another trunk.
 
         Returns:
             which tensors were put in, and what the file's card says of their data.
@@ -103,7 +105,7 @@ class Release:
         own = model.state_dict()
         wanted = list(_trained(model))  # the network was built with these anchors
         for part in _LATER:
-            if not any(n.startswith(part) for n in self.tensors):
+            if not any(n.startswith(part) for n in self.tensors) or (part == "close." and self._other_trunk(own)):
                 wanted = [n for n in wanted if not n.startswith(part)]
         absent = [n for n in wanted if n not in self.tensors or self.tensors[n].shape != own[n].shape]
         if absent:
@@ -111,6 +113,9 @@ class Release:
                              f"tensors, the first {absent[0]!r}; start from weights of the same preset")  # fmt: skip
         model.load_state_dict({n: self.tensors[n] if n in wanted else t for n, t in own.items()})
         return self._start(frozenset(wanted))
+
+    def _other_trunk(self, own: dict[str, Tensor]) -> bool:
+        return _STEM in own and _STEM in self.tensors and self.tensors[_STEM].shape != own[_STEM].shape
 
     def _start(self, released: frozenset[str]) -> Start:
         card = read_card(self.path)

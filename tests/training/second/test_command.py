@@ -1,4 +1,4 @@
-"""`anchorpose train --second-pass` from outside, on the released weights."""
+"""`anchorpose train --second-pass` and `--close-look` from outside, on the released weights."""
 
 import json
 import subprocess
@@ -62,47 +62,92 @@ def test_a_network_without_a_second_pass(capsys, coco_folder):
 
 
 @pytest.fixture(scope="module")
-def thunder(tmp_path_factory):
-    """MoveNet Thunder's file as its reader writes it, of random numbers."""
+def trunks(tmp_path_factory):
+    """MoveNet Thunder's and Lightning's files as their reader writes them, of random numbers."""
     torch = pytest.importorskip("torch")
     from safetensors.torch import save_file
 
-    from anchorpose.lcrnet.movenet import THUNDER, MoveNetTrunk
+    from anchorpose.lcrnet.movenet import LIGHTNING, THUNDER, MoveNetTrunk
 
     torch.manual_seed(0)
-    path = tmp_path_factory.mktemp("thunder") / "movenet_thunder.safetensors"
-    save_file({name: tensor.half() for name, tensor in MoveNetTrunk(THUNDER).state_dict().items()}, path)
-    return path
+    folder = tmp_path_factory.mktemp("trunks")
+    for name, channels in (("thunder", THUNDER), ("lightning", LIGHTNING)):
+        tensors = {n: t.half() for n, t in MoveNetTrunk(channels).state_dict().items()}
+        save_file(tensors, folder / f"movenet_{name}.safetensors")
+    return folder
 
 
 @pytest.mark.slow
-def test_a_close_look_is_added_to_released_weights_and_exported(coco_folder, thunder, tmp_path):
+@pytest.mark.parametrize(
+    ("preset", "trunk", "more", "said"),
+    [("lcrnet-base", "thunder", (), "Thunder, Apache-2.0)"),
+     ("lcrnet-lite", "lightning", ("--teacher", "lcrnet-base"), "Lightning, Apache-2.0); taught by lcrnet-base.onnx")],
+)  # fmt: skip
+def test_a_close_look_is_added_to_released_weights_and_exported(
+    coco_folder, trunks, tmp_path, preset, trunk, more, said
+):
     annotations, images = coco_folder
-    out = tmp_path / "run"
-    start = ("--close-look", "--start", "lcrnet-lite", "--trunk-weights", thunder)
-    done = anchorpose("train", "lcrnet-base", *start, "--data", f"{annotations}={images}", "--out", out, "--minutes",
+    out, weights = tmp_path / "run", trunks / f"movenet_{trunk}.safetensors"
+    start = ("--close-look", "--start", "lcrnet-lite", "--trunk-weights", weights, *more)
+    done = anchorpose("train", preset, *start, "--data", f"{annotations}={images}", "--out", out, "--minutes",
                       "0.05", "--workers", "0")  # fmt: skip
     assert done.returncode == 0, done.stderr
     card = json.loads((out / "last" / "card.json").read_text())
     assert card["close_stage"]["people"] >= 6
     assert card["progress"]["step"] >= 1
     assert card["trunk"].startswith("all of lcrnet-lite.onnx")
-    assert "close look: movenet_thunder.safetensors (Google MoveNet SinglePose Thunder" in card["trunk"]
+    assert card["trunk"].endswith(f"close look: movenet_{trunk}.safetensors (Google MoveNet SinglePose {said}")
     assert "COCO val2017 subset (train split)" in card["data"], "the licences of the start stay"
+    assert len(list((out / "people").glob("taught-*/*.npz"))) == len(more) // 2
     export_and_detect(out, next(images.glob("*.png")), tmp_path)
 
 
-def test_a_close_look_needs_a_trunk_or_weights_that_have_one(coco_folder, thunder, tmp_path, capsys):
+@pytest.mark.slow
+def test_weights_without_a_close_look_are_whole_but_teach_none(coco_folder, tmp_path, capsys):
+    """What the first stages of a training from scratch export."""
+    from safetensors.torch import save_file
+
+    from anchorpose.app.estimator import find_model
+    from anchorpose.training.presets import find_preset
+    from anchorpose.training.release import Release
+
+    release = Release(find_model("lcrnet-lite"))
+    model = find_preset("lcrnet-lite").build(release.anchors)
+    release.fill(model)
+    model.close = None
+    checkpoint = tmp_path / "run" / "last"
+    checkpoint.mkdir(parents=True)
+    save_file(model.state_dict(), checkpoint / "ema.safetensors")
+    (checkpoint / "card.json").write_text(json.dumps({"preset": {"name": "lcrnet-lite"}}))
+    annotations, images = coco_folder
+    export_and_detect(tmp_path / "run", next(images.glob("*.png")), tmp_path)
+    mine, data = str(tmp_path / "mine.onnx"), ["--data", f"{annotations}={images}", "--out", str(tmp_path / "more")]
+    assert not any(name.startswith("close.") for name in Release(tmp_path / "mine.onnx").tensors)
+    assert main(["train", "lcrnet-lite", "--close-look", "--start", mine, *data]) == 2
+    assert "give --trunk-weights movenet_lightning.safetensors" in capsys.readouterr().err
+    again = ["--close-look", "--start", "lcrnet-lite", "--teacher", mine, "--workers", "0", "--minutes", "0.01"]
+    assert main(["train", "lcrnet-lite", *again, *data]) == 2
+    assert "found no close look in" in capsys.readouterr().err
+    # Without --close-look such weights are trained on as they are.
+    assert main(["train", "lcrnet-lite", "--start", mine, *data[:2], "--out", str(tmp_path / "on"), "--workers", "0",
+                 "--minutes", "0.02", "--batch-size", "2"]) == 0  # fmt: skip
+    export_and_detect(tmp_path / "on", next(images.glob("*.png")), tmp_path)
+    assert not any(name.startswith("close.") for name in Release(tmp_path / "mine.onnx").tensors)
+
+
+def test_a_close_look_needs_a_trunk_or_weights_that_have_one(coco_folder, tmp_path, capsys):
     annotations, images = coco_folder
     arguments = ["--close-look", "--start", "lcrnet-lite", "--data", f"{annotations}={images}", "--out", str(tmp_path)]
     assert main(["train", "lcrnet-base", *arguments]) == 2
     assert "give --trunk-weights movenet_thunder.safetensors" in capsys.readouterr().err
-    assert main(["train", "lcrnet-lite", *arguments]) == 2
-    assert "lcrnet-lite, which has no close look; take lcrnet-base" in capsys.readouterr().err
+    assert main(["train", "lcrnet-vgg16", *arguments]) == 2
+    assert "lcrnet-vgg16, which has no close look; take lcrnet-lite" in capsys.readouterr().err
     assert main(["train", "lcrnet-base", "--second-pass", *arguments]) == 2
     assert "found --second-pass and --close-look, wanted one of them" in capsys.readouterr().err
     assert main(["train", "lcrnet-base", "--close-look", "--data", "x.json=y", "--decode-once", "384"]) == 2
     assert "found --decode-once, which the training of the close look does not take" in capsys.readouterr().err
-    assert main(["train", "lcrnet-base", *arguments[1:]]) == 2
-    assert "train lcrnet-lite, then `anchorpose train lcrnet-base --close-look --start" in capsys.readouterr().err
+    assert main(["train", "lcrnet-base", *arguments[1:], "--teacher", "lcrnet-base"]) == 2
+    assert "found --teacher without --close-look, which alone learns from one" in capsys.readouterr().err
+    assert main(["train", "lcrnet-base", "--second-pass", *arguments[1:], "--teacher", "lcrnet-base"]) == 2
+    assert "found --teacher, which the training of the second pass does not take" in capsys.readouterr().err
     assert not (tmp_path / "people").exists()

@@ -83,7 +83,9 @@ def _seen_by_both(
     model: LCRNet, second: SecondPass, images: Tensor, targets: list[Target], generator: torch.Generator
 ) -> tuple[Tensor, list[Tensor]]:
     people, maps, picture = cut_people(model, images, targets, generator)
-    return people.maps[0].float() / 255, second.pool(maps, people.regions, picture)
+    assert model.close is not None
+    cut = F.interpolate(people.maps[0].float() / 255, (model.close.side, model.close.side), mode="bilinear")
+    return cut, second.pool(maps, people.regions, picture)
 
 
 def _standardised(close: CloseLook, cut: Tensor) -> list[Tensor]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,10 @@ from anchorpose.training.loop import LoopOptions, Task, run
 from anchorpose.training.presets import Preset
 from anchorpose.training.release import Start
 from anchorpose.training.second.collect import people_and_maps
-from anchorpose.training.second.fit import SecondStage, drawn, weighted
+from anchorpose.training.second.fit import SecondStage, drawn, moved, weighted
 from anchorpose.training.second.stored import Stored, StoredPeople
+from anchorpose.training.second.taught import Taught, taught_losses
+from anchorpose.training.second.turned import Turned, Turning, recoloured
 
 
 @dataclass(frozen=True)
@@ -30,14 +32,17 @@ class CloseStage(SecondStage):
 
     Args:
         trunk_rate: learning rate of its trunk over that of the rest; 0 keeps the trunk as it is. frozen_blocks: so many
-            of its blocks stay as they are anyway. The others as for `SecondStage`.
+            of its blocks stay as they are anyway. turning: of each view of a cut-out. taught_weight: of the losses
+            against a teacher, beside those against the truth. The others as for `SecondStage`.
     """
 
     batch_size: int = 32
     before_noise: float = 0.02
     ema: float = 0.998
     trunk_rate: float = 0.1
-    frozen_blocks: int = 14
+    frozen_blocks: int = 6
+    turning: Turning = field(default_factory=Turning)
+    taught_weight: float = 1.0
 
 
 def look_closely(model: LCRNet, images: Tensor, targets: list[Target], generator: torch.Generator) -> Stored:
@@ -66,14 +71,15 @@ def has_close_look(start: Start) -> bool:
 
 def fit_close(
     preset: Preset, model: LCRNet, people: StoredPeople, data: Data, start: Start, options: LoopOptions,
-    stage: CloseStage | None = None,
+    stage: CloseStage | None = None, taught: Taught | None = None,
 ) -> Path:  # fmt: skip
     """Train the close look of a network whose other parts stay as they are.
 
     Args:
         preset, data, start: for the card. model: with a close look, released or of `begin_close_look`.
         people: of `collect` with `look_closely`. options: of the run.
-        stage: how; the numbers of `CloseStage` unless given.
+        stage: how; the numbers of `CloseStage` unless given. taught: of `taught.ask`, by the close look of other
+            weights; None trains on what is labelled alone.
 
     Returns:
         the last checkpoint's folder, of the whole network. Raises as `loop.run`.
@@ -88,12 +94,21 @@ def fit_close(
         close.trunk.requires_grad_(False)
 
     def loss(rng: np.random.Generator) -> Tensor:
-        batch = drawn(people, stage, rng)
+        rows = drawn(people, stage, rng)
+        batch = moved(people.take(rows), stage, rng)
+        view = Turned.draw(len(rows), stage.turning, rng)
+        target = view.target(batch.target, batch.regions)
+        cut = view.cut(recoloured(batch.maps[0].float().div(255), stage.turning, rng), close.side)
         with torch.autocast("cpu", torch.bfloat16):
-            cut = batch.maps[0].float().div(255).contiguous(memory_format=torch.channels_last)
-            output = close.judge(cut, batch.regions, batch.target.joints2d, batch.target.joints3d)
+            cut = cut.contiguous(memory_format=torch.channels_last)
+            output = close.judge(cut, batch.regions, target.joints2d, target.joints3d)
         output = SecondOutput(*(values.float() for values in output))
-        return weighted(second_losses(output, batch.target, preset.smooth_l1_beta), preset)
+        total = weighted(second_losses(output, target, preset.smooth_l1_beta), preset)
+        if taught is None:
+            return total
+        said = taught.take(rows).turned(view, batch.regions)
+        against = taught_losses(output, target, said, preset.smooth_l1_beta)
+        return total + stage.taught_weight * weighted(against, preset)
 
     card = card_of(preset, data, start) | {"close_stage": asdict(stage) | {"people": len(people)}}
     task = Task(model, loss, card, stage.steps, stage.learning_rate, stage.weight_decay, stage.warmup_steps,

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from anchorpose.lcrnet.model import LCRNet
@@ -61,7 +62,7 @@ def fit_second(
     second.requires_grad_(True)
 
     def loss(rng: np.random.Generator) -> Tensor:
-        batch = drawn(people, stage, rng)
+        batch = moved(people.take(drawn(people, stage, rng)), stage, rng)
         with torch.autocast("cpu", torch.bfloat16):
             output = judge(second, Pooled.read(batch))
         return weighted(second_losses(output, batch.target, preset.smooth_l1_beta), preset)
@@ -71,12 +72,15 @@ def fit_second(
                     stage.ema, stage.clip), options)  # fmt: skip
 
 
-def drawn(people: StoredPeople, stage: SecondStage, rng: np.random.Generator) -> Stored:
-    """The next batch, the poses before moved a little."""
-    rows = rng.choice(len(people), min(stage.batch_size, len(people)), replace=False)
-    batch = people.take(rows)
+def drawn(people: StoredPeople, stage: SecondStage, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Who is in the next batch, in order."""
+    return np.sort(rng.choice(len(people), min(stage.batch_size, len(people)), replace=False))
+
+
+def moved(batch: Stored, stage: SecondStage, rng: np.random.Generator) -> Stored:
+    """People whose poses before are a little off."""
     side = (batch.regions[:, 2:] - batch.regions[:, :2])[:, None]
-    noise = stage.before_noise * torch.from_numpy(rng.standard_normal((len(rows), 13, 2)).astype(np.float32))
+    noise = stage.before_noise * torch.from_numpy(rng.standard_normal((len(side), 13, 2)).astype(np.float32))
     return batch._replace(target=batch.target._replace(joints2d=batch.target.joints2d + noise * side))
 
 
