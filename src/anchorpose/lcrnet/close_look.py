@@ -23,8 +23,9 @@ from anchorpose.lcrnet.trunks import MoveNetFeatures, Standardised
 SIDES: dict[tuple[int, ...], int] = {THUNDER: 256, LIGHTNING: 192}
 """Pixels of a cut-out's side: what each was trained with."""
 SIDE = max(SIDES.values())
+"""Pixels of what is kept of a person for training, of which every trunk's view is made."""
 _WINDOW = 2.56
-"""Of `second_pass.peaks`, cells of the heat map: as many as there, though the cells are finer."""
+"""Of `second_pass.peaks`, cells of the heat map."""
 
 
 class CloseLook(nn.Module):

@@ -71,7 +71,7 @@ def begin_close_look(model: LCRNet, dataset: PoseDataset, seed: int) -> None:
             fit.add(given, F.interpolate(wanted, given.shape[2:], mode="bilinear", align_corners=False))
     if not fits:
         raise InputError(f"found nobody with joints in {len(rows)} photographs to begin the close look with; give "
-                         "more, or --start weights that have one, such as lcrnet-base")  # fmt: skip
+                         "more, or --start weights that have one")  # fmt: skip
     for project, fit in zip(close.reading.project, fits, strict=True):
         weight, bias = fit.solve()
         project[1].weight.copy_(weight[..., None, None])  # type: ignore[index]
