@@ -32,6 +32,7 @@ class Preset:
         trunk_rate: learning rate of the trunk over that of the rest. tuned_rate: that of other released weights.
         second_width: channels of the second pass; 0 leaves it out. passes: how often it looks at inference.
         close_width: of the close look; 0 leaves it out. close_trunk: `movenet-thunder` or `movenet-lightning`.
+        close_upright: it turns people upright before.
         anchors: K. width: channels of the pyramid. hidden: of the two fully connected layers.
         ranks: of their weights and of the regression's (`lcrnet.heads.PoseHead`).
         anchor_sizes: of the RPN, pixels, for each level.
@@ -79,6 +80,7 @@ class Preset:
     second_width: int = 0
     close_width: int = 0
     close_trunk: str = "movenet-thunder"
+    close_upright: bool = False
     passes: int = 1
     people: PeopleOptions = field(default_factory=PeopleOptions)
     integration: IntegrationOptions = field(default_factory=IntegrationOptions)
@@ -107,7 +109,7 @@ class Preset:
 
     def _close_look(self) -> CloseLook | None:
         trunks = {"movenet-thunder": THUNDER, "movenet-lightning": LIGHTNING}
-        return CloseLook(self.close_width, trunks[self.close_trunk]) if self.close_width else None
+        return CloseLook(self.close_width, trunks[self.close_trunk], self.close_upright) if self.close_width else None
 
 
 _LITE = Preset(
