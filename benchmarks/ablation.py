@@ -50,8 +50,8 @@ LOOKS = (*((n, WINDOW) for n in range(1, PASSES + 1)), (1, WHOLE))
 OUTPUT_LAYERS = ("head.classify", "head.regress")
 PHOTOGRAPHS = 20  # of each folder
 REPLAY = 3  # a step's features are those of a frozen trunk; each is learnt from some four times
-# Looks at each person in turn, the quality that the second pass must expect of a person for them, and turned or not.
-CLOSE = ((0, 0.0, False), (1, 0.0, False), (1, 0.0, True), (1, 0.2, True), (1, 0.4, True), (2, 0.0, True))
+# Looks at each person in turn, and the quality that the second pass must expect of a person for them.
+CLOSE = ((0, 0.0), (1, 0.0), (1, 0.2), (1, 0.4), (2, 0.0))
 FIGURES = ("coco AP", "coco AP50", "lspe PCK", "MPJPE", "PA-MPJPE", "3DPCK", "ms of integration")
 
 
@@ -174,9 +174,8 @@ def closely(model: LCRNet, path: Path, max_side: int) -> Answer:
     found, people = model(picture)
     model.close = close
     assert people is not None
-    assert close is not None
     said = []
-    for looks, quality, close.upright in CLOSE:
+    for looks, quality in CLOSE:
         model.people, now = replace(model.people, min_quality=quality), people
         for _ in range(looks):
             now = model.look_closely(picture.permute(0, 3, 1, 2), now)
@@ -187,8 +186,7 @@ def closely(model: LCRNet, path: Path, max_side: int) -> Answer:
 
 def close_rows(preset: Preset) -> list[Row]:
     """A row for each of `CLOSE`."""
-    names = [f"close look, {n} time{'s' * (n > 1)}, {'' if up else 'not '}upright, from quality {q}" if n else
-             "second pass alone" for n, q, up in CLOSE]  # fmt: skip
+    names = [f"close look, {n} time{'s' * (n > 1)}, from quality {q}" if n else "second pass alone" for n, q in CLOSE]
     return [Row(name, preset.integration, i + 1) for i, name in enumerate(names)]
 
 

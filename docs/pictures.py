@@ -125,10 +125,10 @@ def stages(estimator: Estimator) -> dict[str, Image]:
         "regions": regions(image, proposals), "starts": starts(image, proposals),
         "proposals": refined_joints(image, proposals),
         "integration": draw_overlay(image, before, extend=False, labels=False),
-        "second_pass": expected_errors(image, poses[:1], people),
+        "looks": expected_errors(image, poses[:1], people),
     }  # fmt: skip
     words = ("1 regions: localization", "2 anchor-poses: classification", "3 proposals: regression",
-             "4 people: integration", "5 second pass, expected errors")  # fmt: skip
+             "4 people: integration", "5, 6 second pass and close look")  # fmt: skip
     for panel, line in zip(panels.values(), words, strict=True):
         caption(panel, line)
     return {"stages": beside(*panels.values())}
@@ -164,7 +164,7 @@ def drawn_bodies(image: Image, joints2d: Array) -> Image:
 
 
 def expected_errors(image: Image, poses: Poses, people: People) -> Image:
-    """A circle for each joint, as wide as the error that the second pass expects."""
+    """A circle for each joint, as wide as the error that the last look expects."""
     canvas = draw_overlay(image, poses, extend=False, labels=False)
     errors = poses.joint_errors if poses.joint_errors is not None else np.zeros(poses.joints2d.shape[:2])
     for (x, y), error in zip(poses.joints2d[0], errors[0], strict=True):

@@ -55,19 +55,20 @@ def test_what_is_said_moves_with_the_person_and_grows_with_the_picture(close):
     person = picture(3, 96, 96)
     g = torch.Generator().manual_seed(1)
     joints2d, joints3d = torch.rand(1, 13, 2, generator=g) * 60 + 10, torch.randn(1, 13, 3, generator=g) * 0.3
+    one = torch.zeros(1, dtype=torch.long)
     here = torch.nn.functional.pad(person, (64, 64, 64, 64))
     there = torch.nn.functional.pad(person, (96, 32, 72, 56))
     large = torch.nn.functional.interpolate(here, scale_factor=2, mode="bilinear")
-    shift = torch.tensor([32.0, 8.0])
-    for close.upright in (False, True):
-        with torch.inference_mode():
-            found = close(here, joints2d + 64, joints3d)
-            moved = close(there, joints2d + 64 + shift, joints3d)
-            grown = close(large, 2 * (joints2d + 64), joints3d)
-        torch.testing.assert_close(moved.joints2d - found.joints2d, shift.expand(1, 13, 2), atol=0.1, rtol=0)
-        torch.testing.assert_close(grown.errors, 2 * found.errors, atol=0.02, rtol=0.01)
-        torch.testing.assert_close(grown.quality, found.quality, atol=1e-3, rtol=0)
-    close.upright = False
+    with torch.inference_mode():
+        found = close(here, joints2d + 64, joints3d, one)
+        moved = close(there, joints2d + torch.tensor([96.0, 72.0]), joints3d, one)
+        grown = close(large, 2 * (joints2d + 64), joints3d, one)
+    torch.testing.assert_close(moved.joints2d, found.joints2d, atol=1e-3, rtol=0)
+    torch.testing.assert_close(
+        moved.pixels - found.pixels, torch.tensor([32.0, 8.0]).expand(1, 13, 2), atol=0.1, rtol=0
+    )
+    torch.testing.assert_close(grown.regions, 2 * found.regions)
+    torch.testing.assert_close(grown.heat.exp(), found.heat.exp(), atol=2e-3, rtol=0)
 
 
 def test_before_any_training_the_maps_are_the_trunks_own(close):
@@ -102,9 +103,9 @@ def test_unlikely_people_stay_as_they_are(close):
     with torch.inference_mode():
         found = whole.look_closely(image, people)
         looked = [0, 1, 3]
-        alone = close(image / 255, people.refined2d[looked], people.refined3d[looked])
-    torch.testing.assert_close(found.refined2d[looked], alone.joints2d)
-    torch.testing.assert_close(found.quality[looked], alone.quality)
+        alone = close(image / 255, people.refined2d[looked], people.refined3d[looked], torch.zeros(3, dtype=torch.long))
+    torch.testing.assert_close(found.refined2d[looked], alone.pixels)
+    torch.testing.assert_close(found.quality[looked], alone.quality.sigmoid())
     for before, after in zip(people, found, strict=True):
         torch.testing.assert_close(after[2], before[2])
     assert (found.refined2d[looked] - people.refined2d[looked]).abs().amax((1, 2)).min() > 0.1

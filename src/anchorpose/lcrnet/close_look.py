@@ -17,9 +17,8 @@ from torchvision.ops import roi_align
 from anchorpose.core.skeleton import COCO17, LCR13
 from anchorpose.lcrnet.heads import JOINTS
 from anchorpose.lcrnet.movenet import LIGHTNING, THUNDER
-from anchorpose.lcrnet.second_pass import SecondFound, SecondOutput, SecondPass, region_around
+from anchorpose.lcrnet.second_pass import SecondOutput, SecondPass, region_around
 from anchorpose.lcrnet.trunks import MoveNetFeatures, Standardised
-from anchorpose.lcrnet.upright import Upright
 
 SIDES: dict[tuple[int, ...], int] = {THUNDER: 256, LIGHTNING: 192}
 """Pixels of a cut-out's side: what each was trained with."""
@@ -35,34 +34,26 @@ class CloseLook(nn.Module):
     Args:
         width: channels inside of the network that reads the trunk's maps.
         channels: of the trunk, one of `SIDES`.
-        upright: people are turned upright before they are cut out, see `upright`.
     """
 
-    def __init__(self, width: int = 64, channels: tuple[int, ...] = THUNDER, upright: bool = False) -> None:
+    def __init__(self, width: int = 64, channels: tuple[int, ...] = THUNDER) -> None:
         super().__init__()
-        self.trunk, self.side, self.upright = MoveNetFeatures(channels), SIDES[channels], upright
+        self.trunk, self.side = MoveNetFeatures(channels), SIDES[channels]
         fine, grid = self.trunk.fine_channels, self.side // 8
         self.reading = SecondPass(fine, self.trunk.channels, self.trunk.strides, width, grid=grid, sharpness=2)
         self.reading.window = _WINDOW / (2 * grid)
         self.evidence = Standardised(fine, JOINTS)
 
-    def forward(self, picture: Tensor, joints2d: Tensor, joints3d: Tensor) -> SecondFound:
-        """One look at each person of one picture.
+    def forward(self, pictures: Tensor, joints2d: Tensor, joints3d: Tensor, picture: Tensor) -> SecondOutput:
+        """One look at each person.
 
         Args:
-            picture: (1, 3, h, w), RGB in [0, 1].
+            pictures: (b, 3, h, w), RGB in [0, 1].
             joints2d: (s, 13, 2) pixels, joints3d: (s, 13, 3) metres, of the pass before.
+            picture: (s,) index of the person's picture.
         """
-        if not self.upright:
-            regions = region_around(joints2d)
-            cut = cut_out(picture, regions, regions.new_zeros(len(regions)), self.side)
-            return SecondFound.of(self.judge(cut, regions, joints2d, joints3d))
-        frame = Upright.of(joints2d)
-        turned2d, turned3d = frame.points(joints2d), frame.bodies(joints3d)
-        regions = region_around(turned2d)
-        cut = frame.cut_out(picture, regions, self.side)
-        found = SecondFound.of(self.judge(cut, regions, turned2d, turned3d))
-        return found._replace(joints2d=frame.points_back(found.joints2d), joints3d=frame.bodies_back(found.joints3d))
+        regions = region_around(joints2d)
+        return self.judge(cut_out(pictures, regions, picture, self.side), regions, joints2d, joints3d)
 
     def judge(self, cut: Tensor, regions: Tensor, joints2d: Tensor, joints3d: Tensor) -> SecondOutput:
         """What a look says of people who were cut out.

@@ -15,7 +15,7 @@ from anchorpose.lcrnet.localization import Localization, image_list
 from anchorpose.lcrnet.losses import region_losses
 from anchorpose.lcrnet.people import PeopleOptions, people_of
 from anchorpose.lcrnet.second_losses import jittered_regions, second_losses, second_targets
-from anchorpose.lcrnet.second_pass import SecondFound, SecondPass
+from anchorpose.lcrnet.second_pass import SecondOutput, SecondPass
 from anchorpose.lcrnet.targets import PictureTarget, rpn_target, sample_regions
 from anchorpose.lcrnet.trunks import MoveNetFeatures, Pyramid, TimmFeatures, TrunkFeatures
 
@@ -43,6 +43,13 @@ class DecodedPeople(NamedTuple):
     refined_visibility: Tensor
     errors: Tensor
     quality: Tensor
+
+
+def decoded(found: SecondOutput) -> tuple[Tensor, ...]:
+    """The fields of `DecodedPeople` after `seeds`."""
+    side = found.regions[:, 2:3] - found.regions[:, :1]
+    return (found.pixels, found.joints3d, found.visibility.sigmoid(), found.log_scale.exp() * side,
+            found.quality.sigmoid())  # fmt: skip
 
 
 class LCRNet(nn.Module):
@@ -154,7 +161,7 @@ class LCRNet(nn.Module):
         found = self.second.look(maps, joints2d, joints3d, picture)
         for _ in range(self.passes - 1):
             found = self.second.look(maps, found.pixels, found.joints3d, picture)
-        return DecodedPeople(seeds, *SecondFound.of(found))
+        return DecodedPeople(seeds, *decoded(found))
 
     def look_closely(self, image: Tensor, people: DecodedPeople) -> DecodedPeople:
         """The close look at the people of one picture that are likely enough; the others stay as they are.
@@ -166,7 +173,8 @@ class LCRNet(nn.Module):
         # The first is always looked at: ONNX has convolutions that fail where there is nobody.
         first = torch.arange(len(people.quality), device=people.quality.device) == 0
         rows = torch.nonzero((people.quality >= self.people.min_quality) | first).flatten()
-        found = self.close(image.float().div(255), people.refined2d[rows], people.refined3d[rows])
+        pictures, one = image.float().div(255), torch.zeros_like(rows)
+        found = decoded(self.close(pictures, people.refined2d[rows], people.refined3d[rows], one))
         fields = zip(people[1:], found, strict=True)
         return DecodedPeople(people.seeds, *(before.index_put((rows,), after) for before, after in fields))
 

@@ -55,23 +55,6 @@ class SecondOutput(NamedTuple):
         return self.regions[:, None, :2] + self.joints2d * side
 
 
-class SecondFound(NamedTuple):
-    """s people in the units of what is returned."""
-
-    joints2d: Tensor  # (s, 13, 2) pixels
-    joints3d: Tensor  # (s, 13, 3) metres, relative to the body centre
-    visibility: Tensor  # (s, 13) probability
-    errors: Tensor  # (s, 13) expected absolute error, pixels
-    quality: Tensor  # (s,) expected object keypoint similarity
-
-    @classmethod
-    def of(cls, found: SecondOutput) -> SecondFound:
-        """What a look says, in these units."""
-        side = found.regions[:, 2:3] - found.regions[:, :1]
-        return cls(found.pixels, found.joints3d, found.visibility.sigmoid(), found.log_scale.exp() * side,
-                   found.quality.sigmoid())  # fmt: skip
-
-
 class Block(nn.Module):
     """Inverted residual with a 5x5 depthwise convolution: a wide view at little cost."""
 

@@ -32,7 +32,6 @@ class Preset:
         trunk_rate: learning rate of the trunk over that of the rest. tuned_rate: that of other released weights.
         second_width: channels of the second pass; 0 leaves it out. passes: how often it looks at inference.
         close_width: of the close look; 0 leaves it out. close_trunk: `movenet-thunder` or `movenet-lightning`.
-        close_upright: it turns people upright before.
         anchors: K. width: channels of the pyramid. hidden: of the two fully connected layers.
         ranks: of their weights and of the regression's (`lcrnet.heads.PoseHead`).
         anchor_sizes: of the RPN, pixels, for each level.
@@ -80,7 +79,6 @@ class Preset:
     second_width: int = 0
     close_width: int = 0
     close_trunk: str = "movenet-thunder"
-    close_upright: bool = False
     passes: int = 1
     people: PeopleOptions = field(default_factory=PeopleOptions)
     integration: IntegrationOptions = field(default_factory=IntegrationOptions)
@@ -109,7 +107,7 @@ class Preset:
 
     def _close_look(self) -> CloseLook | None:
         trunks = {"movenet-thunder": THUNDER, "movenet-lightning": LIGHTNING}
-        return CloseLook(self.close_width, trunks[self.close_trunk], self.close_upright) if self.close_width else None
+        return CloseLook(self.close_width, trunks[self.close_trunk]) if self.close_width else None
 
 
 _LITE = Preset(
@@ -134,11 +132,11 @@ PRESETS = {
     p.name: p
     for p in (
         _LITE,
-        # At 512 px bottles become people of up to 0.42: `detect --model lcrnet-base --min-score 0.3` finds nine people
+        # At 512 px bottles become people of up to 0.47: `detect --model lcrnet-base --min-score 0.3` finds nine people
         # on the example photographs, which show six.
         replace(_LITE, name="lcrnet-base", close_trunk="movenet-thunder", max_side=512, min_objectness=0.1,
                 people=PeopleOptions(min_person_score=0.1, min_quality=0.2),
-                integration=replace(_LITE.integration, min_quality=0.45)),
+                integration=replace(_LITE.integration, min_quality=0.48)),
         Preset(
             name="lcrnet-efficientnet", backbone="tf_efficientnet_lite0", strides=(8, 16, 32), frozen=False,
             anchors=20, width=96, hidden=1024, anchor_sizes=((24, 48), (80, 130), (210, 340)), pre_nms=(400, 400),

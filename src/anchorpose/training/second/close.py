@@ -32,9 +32,8 @@ class CloseStage(SecondStage):
 
     Args:
         trunk_rate: learning rate of its trunk over that of the rest; 0 keeps the trunk as it is. frozen_blocks: so many
-            of its blocks stay as they are anyway. turning: of each view of a cut-out. upright: share of people who
-            are turned upright before. taught_weight: of the losses against a teacher, beside those against the truth.
-            The others as for `SecondStage`.
+            of its blocks stay as they are anyway. turning: of each view of a cut-out. taught_weight: of the losses
+            against a teacher, beside those against the truth. The others as for `SecondStage`.
     """
 
     batch_size: int = 32
@@ -43,7 +42,6 @@ class CloseStage(SecondStage):
     trunk_rate: float = 0.1
     frozen_blocks: int = 6
     turning: Turning = field(default_factory=Turning)
-    upright: float = 0.5
     taught_weight: float = 1.0
 
 
@@ -98,8 +96,7 @@ def fit_close(
     def loss(rng: np.random.Generator) -> Tensor:
         rows = drawn(people, stage, rng)
         batch = moved(people.take(rows), stage, rng)
-        upright = torch.from_numpy(rng.random(len(rows)) < stage.upright)
-        view = Turned.draw(len(rows), stage.turning, rng).after_upright(batch.target.joints2d, batch.regions, upright)
+        view = Turned.draw(len(rows), stage.turning, rng)
         target = view.target(batch.target, batch.regions)
         cut = view.cut(recoloured(batch.maps[0].float().div(255), stage.turning, rng), close.side)
         with torch.autocast("cpu", torch.bfloat16):

@@ -15,8 +15,6 @@ from torch import Tensor
 
 from anchorpose.core.skeleton import LCR13
 from anchorpose.lcrnet.second_losses import SecondTarget
-from anchorpose.lcrnet.second_pass import region_around
-from anchorpose.lcrnet.upright import Upright
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,6 @@ class Turning:
         flip: probability of the mirror. rotation: standard deviation, degrees (cut at twice that).
         scale: largest factor, and smallest as its inverse, drawn log-uniformly. shift: standard deviation, shares of
             the side (cut at twice that). colour: strength of changes of brightness and contrast of each channel.
-        reflected: probability that a mirror image is put where nothing is known, in place of black.
     """
 
     flip: float = 0.5
@@ -35,7 +32,6 @@ class Turning:
     scale: float = 1.15
     shift: float = 0.03
     colour: float = 0.12
-    reflected: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -44,14 +40,13 @@ class Turned:
 
     Args:
         mirrored: (s,) bool, before the rotation. turn: (s, 2, 2) rotation after the mirror. scale: (s, 1, 1) factor.
-        shift: (s, 2) shares of the side. reflected: what is outside of a cut-out is its mirror image, not black.
+        shift: (s, 2) shares of the side.
     """
 
     mirrored: Tensor
     turn: Tensor
     scale: Tensor
     shift: Tensor
-    reflected: bool = False
 
     @classmethod
     def draw(cls, count: int, ranges: Turning, rng: np.random.Generator) -> Turned:
@@ -62,25 +57,8 @@ class Turned:
         turn = np.stack([np.stack([cosine * sign, -sine], 1), np.stack([sine * sign, cosine], 1)], 1)
         scale = ranges.scale ** rng.uniform(-1, 1, (count, 1, 1))
         shift = ranges.shift * rng.standard_normal((count, 2)).clip(-2, 2)
-        turns, scales, shifts = (torch.from_numpy(values.astype(np.float32)) for values in (turn, scale, shift))
-        return cls(torch.from_numpy(mirrored), turns, scales, shifts, bool(rng.random() < ranges.reflected))
-
-    def after_upright(self, joints2d: Tensor, regions: Tensor, which: Tensor) -> Turned:
-        """These turns, after some people were turned upright and their region put around them as the close look does.
-
-        Args:
-            joints2d: (s, 13, 2) pixels, of the pose before. regions: (s, 4). which: (s,) bool, whom.
-        """
-        upright, middle = Upright.of(joints2d), ((regions[:, :2] + regions[:, 2:]) / 2)[:, None]
-        side = (regions[:, 2:] - regions[:, :2])[:, :1]
-        around = region_around(upright.points(joints2d))
-        factor = (side / (around[:, 2:] - around[:, :2])[:, :1])[..., None]
-        scale, turn = self.scale * factor, self.turn @ upright.turn
-        off = upright.points(middle)[:, 0] - (around[:, :2] + around[:, 2:]) / 2
-        shift = self.shift + (off[:, None] @ (scale * self.turn).mT)[:, 0] / side
-        chosen = which[:, None, None]
-        return Turned(self.mirrored, torch.where(chosen, turn, self.turn), torch.where(chosen, scale, self.scale),
-                      torch.where(which[:, None], shift, self.shift), self.reflected)  # fmt: skip
+        floats = (torch.from_numpy(values.astype(np.float32)) for values in (turn, scale, shift))
+        return cls(torch.from_numpy(mirrored), *floats)
 
     def each(self, values: Tensor) -> Tensor:
         """(s, 13, ...) values of joints: left and right change sides in a mirror."""
@@ -107,12 +85,11 @@ class Turned:
         )  # fmt: skip
 
     def cut(self, cut: Tensor, side: int) -> Tensor:
-        """(s, 3, h, h) cut-outs -> (s, 3, side, side), black or a mirror image where nothing is known."""
+        """(s, 3, h, h) cut-outs -> (s, 3, side, side), black where nothing is known."""
         back = torch.linalg.inv(self.scale * self.turn)
         maps = torch.cat([back, -back @ (2 * self.shift[..., None])], 2)
         grid = F.affine_grid(maps, [len(cut), 3, side, side], align_corners=False)
-        outside = "reflection" if self.reflected else "zeros"
-        return F.grid_sample(cut, grid, mode="bilinear", padding_mode=outside, align_corners=False)
+        return F.grid_sample(cut, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def recoloured(cut: Tensor, ranges: Turning, rng: np.random.Generator) -> Tensor:
