@@ -10,7 +10,7 @@ from scipy.optimize import least_squares
 
 from anchorpose.core.camera import Camera
 from anchorpose.core.poses import body_centre
-from anchorpose.lcrnet.placement import MIN_DEPTH, place, reprojection_error
+from anchorpose.lcrnet.placement import MIN_DEPTH, OFF_3D, along_rays, place, reprojection_error
 
 seeds = st.integers(0, 2**32 - 1)
 CAMERA = Camera.from_fov(1280, 720)
@@ -200,3 +200,56 @@ def test_reprojection_error_is_a_weighted_root_mean_square() -> None:
     np.testing.assert_allclose(reprojection_error(off, joints3d, translation, CAMERA, weights), 0, atol=1e-6)
     behind = reprojection_error(joints2d, joints3d, -translation, CAMERA)
     assert np.isnan(behind).all()
+
+
+@settings(max_examples=40)
+@given(seed=seeds, camera=cameras)
+def test_3d_that_agrees_with_2d_stays(seed, camera):
+    joints3d, translation, joints2d = scene(seed, 3, camera)
+    errors = np.random.default_rng(seed).uniform(0, 50, (3, 13))
+    moved, shift = along_rays(joints2d, joints3d, translation, camera, errors)
+    np.testing.assert_allclose(moved, joints3d, atol=1e-4)
+    np.testing.assert_allclose(shift, translation, atol=1e-4)
+
+
+@settings(max_examples=40)
+@given(seed=seeds, camera=cameras)
+def test_joints_go_to_the_rays_of_sure_2d_and_keep_their_depth(seed, camera):
+    """Sure joints are seen where 2D is, unsure ones stay; depths do not change, the body centre is where it says."""
+    joints3d, translation, joints2d = scene(seed, 4, camera)
+    rng = np.random.default_rng(seed)
+    seen = joints2d + rng.normal(0, 20, joints2d.shape)
+    errors = np.where(rng.random((4, 13)) < 0.5, 0.0, 1e9)
+    moved, shift = along_rays(seen, joints3d, translation, camera, errors)
+    placed, before = moved.astype(float) + shift[:, None], joints3d + translation[:, None]
+    np.testing.assert_allclose(placed[..., 2], before[..., 2], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(camera.project(placed)[errors == 0], seen[errors == 0], rtol=1e-4, atol=0.2)
+    np.testing.assert_allclose(placed[errors > 0], before[errors > 0], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(body_centre(moved), 0, atol=1e-4)
+
+
+def test_the_mean_of_two_measurements_is_nearer_than_either():
+    """Joints that 2D and 3D saw with independent noise of the size that each is said to have."""
+    joints3d, translation, _ = scene(5, 400)
+    rng, truth = np.random.default_rng(6), joints3d + translation[:, None]
+    depth = truth[..., 2]
+    off = rng.uniform(0.02, 0.3, depth.shape)
+    errors = off * CAMERA.fx / depth
+    seen = CAMERA.project(truth) + errors[..., None] * rng.laplace(size=(*depth.shape, 2))
+    guessed = joints3d.copy()
+    guessed[..., :2] += OFF_3D * rng.laplace(size=(*depth.shape, 2))
+    moved, shift = along_rays(seen, guessed, translation, CAMERA, errors)
+    error = np.abs((moved + shift[:, None] - truth)[..., :2]).mean()
+    alone3d = np.abs(guessed - joints3d)[..., :2].mean()
+    alone2d = np.abs((seen - CAMERA.project(truth)) * depth[..., None] / CAMERA.fx).mean()
+    assert error < 0.8 * min(alone3d, alone2d)
+
+
+def test_unknown_joints_and_unplaced_people_stay():
+    joints3d, translation, joints2d = scene(7, 2)
+    joints2d[0, 3], translation[1] = NAN, NAN
+    moved, shift = along_rays(joints2d + 30, joints3d, translation, CAMERA, np.zeros((2, 13)))
+    placed = moved[0] + shift[0]
+    np.testing.assert_allclose(placed[3], (joints3d + translation[:, None])[0, 3], atol=1e-4)
+    np.testing.assert_allclose(moved[1], joints3d[1], atol=1e-5)
+    assert np.isnan(shift[1]).all()
