@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 
 from anchorpose.app.estimator import find_model  # noqa: E402
@@ -22,6 +23,8 @@ from anchorpose.training.export import (  # noqa: E402
     WRONG_METRES,
     WRONG_PIXELS,
     Parity,
+    _parity,
+    _soft_noise,
     export,
     load_model,
 )
@@ -61,6 +64,12 @@ def test_the_graph_is_torchs_twin_at_any_size(run, tmp_path):
         with torch.inference_mode():
             wanted, _ = model(torch.from_numpy(image[None]))
         np.testing.assert_allclose(graph(image)[0].scores, wanted.scores, atol=1e-4)
+    # Where no pictures are given; every proposal counts, however unlikely.
+    soft = [_soft_noise(320, 320 + 32 * seed, seed) for seed in range(6)]
+    parity = _parity(model, onnx.load(tmp_path / "m.onnx"), soft, 0.0)
+    assert parity.people >= 3
+    assert parity.people_pixels <= MAX_PIXELS
+    assert parity.pixels <= WRONG_PIXELS / 3
     assert read_card(tmp_path / "m.onnx")["storage"] == "fp32"
     assert b"stack_trace" not in (tmp_path / "m.onnx").read_bytes()
     # The released file is this graph with its weights stored in half the bytes.
@@ -92,6 +101,19 @@ def test_another_graph_than_torchs_is_refused(run, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="differs from torch"):
         export(run, tmp_path / "m.onnx")
     assert not (tmp_path / "m.onnx").exists()
+
+
+def test_the_noise_is_as_soft_as_photographs():
+    noise = _soft_noise(320, 416, 3)
+    assert noise.shape == (320, 416, 3)
+    assert noise.dtype == np.uint8
+    steps = {}
+    for name, picture in {"noise": noise, "photo": read_image(PHOTOS / "000000366711.jpg")}.items():
+        assert picture.std() > 30  # neither is grey
+        steps[name] = np.abs(np.diff(picture.astype(float), axis=1)).mean()
+    assert 0.5 < steps["noise"] / steps["photo"] < 2
+    assert np.array_equal(noise, _soft_noise(320, 416, 3))
+    assert not np.array_equal(noise, _soft_noise(320, 416, 4))
 
 
 def test_missing_and_damaged_runs_are_named(run, tmp_path):
