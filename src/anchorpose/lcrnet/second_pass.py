@@ -54,6 +54,10 @@ class SecondOutput(NamedTuple):
         side = (self.regions[:, 2:] - self.regions[:, :2])[:, None]
         return self.regions[:, None, :2] + self.joints2d * side
 
+    def in_float32(self) -> SecondOutput:
+        """As it was said, for losses: under autocast some fields are bfloat16."""
+        return SecondOutput(*(values.float() for values in self))
+
 
 class Block(nn.Module):
     """Inverted residual with a 5x5 depthwise convolution: a wide view at little cost."""

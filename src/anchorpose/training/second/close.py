@@ -13,7 +13,6 @@ from anchorpose.datasets.loader import Target
 from anchorpose.lcrnet.close_look import cut_out
 from anchorpose.lcrnet.model import LCRNet
 from anchorpose.lcrnet.second_losses import jittered_regions, second_losses
-from anchorpose.lcrnet.second_pass import SecondOutput
 from anchorpose.training.data import Data
 from anchorpose.training.fit import card_of
 from anchorpose.training.loop import LoopOptions, Task, run
@@ -101,8 +100,7 @@ def fit_close(
         cut = view.cut(recoloured(batch.maps[0].float().div(255), stage.turning, rng), close.side)
         with torch.autocast("cpu", torch.bfloat16):
             cut = cut.contiguous(memory_format=torch.channels_last)
-            output = close.judge(cut, batch.regions, target.joints2d, target.joints3d)
-        output = SecondOutput(*(values.float() for values in output))
+            output = close.judge(cut, batch.regions, target.joints2d, target.joints3d).in_float32()
         total = weighted(second_losses(output, target, preset.smooth_l1_beta), preset)
         if taught is None:
             return total

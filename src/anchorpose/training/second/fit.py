@@ -96,5 +96,4 @@ def judge(second: SecondPass, batch: Pooled) -> SecondOutput:
         convolution = project[1]  # type: ignore[index]
         # A 1x1 convolution and pooling change places; its bias counts only inside of the picture.
         maps.append(F.conv2d(values, convolution.weight) + convolution.bias[:, None, None] * inside)
-    found = second.judge(maps, batch.regions, batch.target.joints2d, batch.target.joints3d)
-    return SecondOutput(*(values.float() for values in found))
+    return second.judge(maps, batch.regions, batch.target.joints2d, batch.target.joints3d).in_float32()

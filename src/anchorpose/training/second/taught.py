@@ -83,8 +83,7 @@ def _said(teacher: CloseLook, people: StoredPeople, rows: range) -> Iterator[NDA
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
             cut = F.interpolate(batch.maps[0].float() / 255, (teacher.side, teacher.side), mode="bilinear")
             cut = cut.contiguous(memory_format=torch.channels_last)
-            said = teacher.judge(cut, batch.regions, before.joints2d, before.joints3d)
-        said = SecondOutput(*(values.float() for values in said))
+            said = teacher.judge(cut, batch.regions, before.joints2d, before.joints3d).in_float32()
         batches.append((said.pixels, said.log_scale.exp(), said.joints3d, said.visibility.sigmoid(),
                         said.quality.sigmoid()))  # fmt: skip
     return (torch.cat(column).numpy() for column in zip(*batches, strict=True))
