@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from anchorpose.core.poses import body_centre
 from anchorpose.lcrnet.integration import IntegrationOptions, Proposals, integrate, outside
-from anchorpose.lcrnet.refinement import Refined, joint_confidence
+from anchorpose.lcrnet.refinement import Refined, confident_errors, joint_confidence
 
 from .test_integration import HEIGHT, LOWER, WIDTH, K, crowd, seeds
 
@@ -102,6 +102,18 @@ def test_confidence_falls_with_the_expected_error(apart):
     assert all((a > b).all() for a, b in pairwise(steps))
     assert steps[-1].max() < 0.01
     assert joint_confidence(replace(people, errors=None)) is people.visibility
+
+
+def test_errors_come_back_from_the_confidence(apart):
+    """Of joints that can be seen for sure; a hidden joint's are larger than they were."""
+    refined = second([0, 2, 4], apart.joints2d[[0, 2, 4]], [0.5, 0.8, 0.7])
+    people = integrate(apart, K, WIDTH, HEIGHT, IntegrationOptions(), refined)
+    errors = np.random.default_rng(0).uniform(2, 40, (3, 13)).astype(np.float32)
+    people = replace(people, errors=errors, visibility=np.ones((3, 13), np.float32))
+    np.testing.assert_allclose(confident_errors(joint_confidence(people), people.joints2d), errors, rtol=1e-3)
+    hidden = joint_confidence(replace(people, visibility=np.full((3, 13), 0.5, np.float32)))
+    assert (confident_errors(hidden, people.joints2d) > 1.01 * errors).all()
+    assert np.isfinite(confident_errors(np.array([[0.0] * 6 + [1.0] * 7]), people.joints2d[:1])).all()
 
 
 def test_errors_and_places_scale_with_the_picture():

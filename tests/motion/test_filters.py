@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import signal
 
 from anchorpose.core.errors import InputError
-from anchorpose.motion.filters import OneEuro, butterworth, hampel, median, savitzky_golay
+from anchorpose.motion.filters import OneEuro, butterworth, hampel, local_mean, median, savitzky_golay
 
 OFFLINE = [savitzky_golay, butterworth, median]
 EVEN = np.arange(80) / 25
@@ -32,6 +32,15 @@ def test_median_is_the_plain_median_inside():
     x = noise((40, 2))
     expected = np.array([np.median(x[i - 2 : i + 3], axis=0) for i in range(2, 38)])
     np.testing.assert_allclose(median(x, EVEN[:40], 0.2)[2:38], expected)
+
+
+@pytest.mark.parametrize("count", [1, 7, 1500])
+def test_local_mean_is_the_weighted_mean_of_all(count):
+    """Uneven steps; what lies beyond four windows weighs 3e-4 at most, of the middle."""
+    times = np.cumsum(np.random.default_rng(0).uniform(0.01, 0.06, count))
+    x = noise((count, 4))
+    kernel = np.exp(-((times[:, None] - times[None]) ** 2) / (2 * 0.1**2))
+    np.testing.assert_allclose(local_mean(x, times, 0.1), kernel @ x / kernel.sum(1, keepdims=True), atol=2e-3)
 
 
 @pytest.mark.parametrize("work", OFFLINE)

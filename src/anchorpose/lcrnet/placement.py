@@ -73,16 +73,23 @@ def along_rays(
         joints3d, again relative to the body centre, and translation, whose sum are the moved joints. What is not known
         in 2D, or has no translation, stays as it is.
     """
+    moved = joints3d.astype(np.float64)
+    moved[..., :2] += offsets_to_rays(joints2d, joints3d, translation, camera, errors)
+    centre = body_centre(moved)
+    return (moved - centre[:, None]).astype(np.float32), (translation + centre).astype(np.float32)
+
+
+def offsets_to_rays(
+    joints2d: Array, joints3d: Array, translation: Array, camera: Camera, errors: Array
+) -> NDArray[np.float64]:
+    """(n, 13, 2) metres by which `along_rays`, whose arguments these are, moves joints; 0 where that is not known."""
     placed = joints3d.astype(np.float64) + translation[:, None]
     depth = placed[..., 2:]
     there = (joints2d - _centre(camera)) / _focal(camera) * depth
     off = errors[..., None] * depth / _focal(camera)
     share = OFF_3D**2 / (OFF_3D**2 + off**2)
     move = share * (there - placed[..., :2])
-    moved = joints3d.astype(np.float64)
-    moved[..., :2] += np.where(np.isfinite(move), move, 0.0)
-    centre = body_centre(moved)
-    return (moved - centre[:, None]).astype(np.float32), (translation + centre).astype(np.float32)
+    return np.where(np.isfinite(move), move, 0.0)
 
 
 def reprojection_error(

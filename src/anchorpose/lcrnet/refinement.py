@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Array = NDArray[np.floating[Any]]
 BOX_MARGIN = 0.1
 NEAR = 0.1
+_SCORES = (1e-3, 0.999)
+"""Within which a score says something of the error."""
 _ROUNDING = 1 - 1e-6  # `refine` multiplies in float32
 
 
@@ -93,6 +95,24 @@ def joint_confidence(people: People) -> NDArray[np.float32]:
     """
     if people.errors is None:
         return people.visibility
-    size = (people.joints2d.max(1) - people.joints2d.min(1)).max(1)[:, None]
-    near = 1 - np.exp(-NEAR * size / np.maximum(people.errors, 1e-6))
+    near = 1 - np.exp(-NEAR * _sizes(people.joints2d) / np.maximum(people.errors, 1e-6))
     return np.asarray(people.visibility * near, dtype=np.float32)
+
+
+def confident_errors(joint_scores: Array, joints2d: Array) -> NDArray[np.float64]:
+    """Expected absolute errors of 2D coordinates from `joint_confidence`, where results keep no others.
+
+    Whether a joint can be seen is not told apart, so hidden joints get larger errors than the network expected.
+
+    Args:
+        joint_scores: (n, 13). joints2d: (n, 13, 2) pixels.
+
+    Returns:
+        (n, 13) pixels; NaN where the 2D joint is missing, and for somebody of whom one is.
+    """
+    return np.asarray(-NEAR * _sizes(joints2d) / np.log1p(-np.clip(joint_scores, *_SCORES)))
+
+
+def _sizes(joints2d: Array) -> Array:
+    """(n, 13, 2) -> (n, 1) the longer side of the joints' box."""
+    return np.asarray((joints2d.max(1) - joints2d.min(1)).max(1)[:, None])

@@ -7,7 +7,7 @@ resampled linearly to its median step, filtered and brought back to its own time
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from anchorpose.core.errors import InputError
 
 Floats = NDArray[np.floating]
 _EVEN = 0.01
+REACH = 4
+"""Standard deviations after which a Gaussian weight no longer counts."""
+_BLOCK = 512
 _HAMPEL_SCALE = 1.4826
 """Standard deviation of a normal distribution over its median absolute deviation."""
 
@@ -167,6 +170,35 @@ def hampel(values: Floats, times: Floats, window: float = 0.5, threshold: float 
 
     # each value is judged at its own time: resampling would smear an outlier over its neighbours
     return _by_run(values, times, clean, resample=False)
+
+
+def local_mean(values: Floats, times: Floats, window: float) -> NDArray[np.float64]:
+    """Means with Gaussian weights around each time; steps may be of any length.
+
+    Args:
+        values: (t, c) without NaN. times: (t,) seconds, rising. window: seconds, standard deviation of the weights.
+
+    Returns:
+        (t, c)
+    """
+    means = []
+    for near, apart in neighbours(times, window):
+        kernel = np.exp(-0.5 * (apart / window) ** 2)
+        means.append(kernel @ values[near] / kernel.sum(1, keepdims=True))
+    return np.concatenate(means)
+
+
+def neighbours(times: Floats, window: float) -> Iterator[tuple[slice, Floats]]:
+    """For sums with Gaussian weights over long tracks: blocks of `times`, in order.
+
+    Yields:
+        for each block of r times which n times lie within `REACH` windows of any of them, and how many seconds these
+        are after each: (r, n).
+    """
+    for first in range(0, len(times), _BLOCK):
+        here = times[first : first + _BLOCK]
+        near = slice(*np.searchsorted(times, [here[0] - REACH * window, here[-1] + REACH * window]))
+        yield near, times[near][None] - here[:, None]
 
 
 def _by_run(values: Floats, times: Floats, work: Callable[[Floats, float], Floats], resample: bool = True) -> Floats:

@@ -16,13 +16,13 @@ from anchorpose.core.poses import JointState, body_centre
 from anchorpose.core.skeleton import LCR13
 from anchorpose.lcrnet.placement import place
 from anchorpose.motion.bones import body_height, bone_lengths, repose
+from anchorpose.motion.filters import neighbours
 from anchorpose.motion.floor import ContactOptions, Floor, find_floor, plant, standing_ankles
 from anchorpose.motion.tracks import PersonTrack, Tracks
 
 Floats = NDArray[np.floating]
 _HIDDEN = 0.3
 _ROBUST_STEPS = 4
-_BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,9 @@ def smooth_way(translation: Floats, times: Floats, scores: Floats, window: float
     rays = np.column_stack([way[:, :2] / way[:, 2:], np.log(way[:, 2])])
     fitted, trust = rays, np.ones_like(rays)
     for _ in range(_ROBUST_STEPS):
-        fitted = np.concatenate([_local_line(rays, moment, weight[:, None] * trust, window, slice(b, b + _BLOCK))
-                                 for b in range(0, len(rays), _BLOCK)])  # fmt: skip
+        worth = weight[:, None] * trust
+        fitted = np.concatenate([_local_line(rays[near], apart, worth[near], window)
+                                 for near, apart in neighbours(moment, window)])  # fmt: skip
         away = np.abs(rays - fitted)
         scale = 1.4826 * np.median(away, axis=0) + 1e-9
         trust = 1 / (1 + (away / (2.4 * scale)) ** 2)
@@ -116,15 +117,11 @@ def smooth_way(translation: Floats, times: Floats, scores: Floats, window: float
     return result
 
 
-def _local_line(values: Floats, times: Floats, weights: Floats, window: float, rows: slice) -> Floats:
-    """(r, c) values at the times of `rows` of lines fitted with a Gaussian kernel; (t, c) values and weights."""
-    here = times[rows]
-    first, last = np.searchsorted(times, [here[0] - 4 * window, here[-1] + 4 * window])
-    apart = times[first:last][None] - here[:, None]
-    kernel = np.exp(-0.5 * (apart / window) ** 2)[..., None] * weights[first:last]
-    near = values[first:last]
+def _local_line(values: Floats, apart: Floats, weights: Floats, window: float) -> Floats:
+    """(r, c) values of lines fitted with a Gaussian kernel to (n, c) values and weights (r, n) seconds later."""
+    kernel = np.exp(-0.5 * (apart / window) ** 2)[..., None] * weights
     s0, s1, s2 = (np.einsum("rt,rtc->rc", apart**p, kernel) for p in (0, 1, 2))
-    v0, v1 = (np.einsum("rt,rtc,tc->rc", apart**p, kernel, near) for p in (0, 1))
+    v0, v1 = (np.einsum("rt,rtc,tc->rc", apart**p, kernel, values) for p in (0, 1))
     determinant = s0 * s2 - s1**2
     line = np.divide(s2 * v0 - s1 * v1, determinant, out=v0 / s0, where=determinant > 1e-9 * s0**2 * window**2)
     return np.asarray(line)

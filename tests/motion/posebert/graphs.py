@@ -57,7 +57,10 @@ def rigid(frames, seed=0, lengths=LENGTHS, swing=0.3):
 
 
 def tracks_of(people, step=1 / 30, ids=None, unseen=()):
-    """`Tracks` of (t, 13, 3) poses a person, NaN where missed; `unseen` are joints that are hidden in all frames."""
+    """`Tracks` of (t, 13, 3) poses a person, NaN where missed, and of where these are seen.
+
+    `unseen` are joints that are hidden in all frames.
+    """
     frames = []
     for i in range(len(people[0])):
         here = [k for k, p in enumerate(people) if np.isfinite(p[i]).all()]
@@ -66,5 +69,8 @@ def tracks_of(people, step=1 / 30, ids=None, unseen=()):
         states[:, list(unseen)] = JointState.HIDDEN
         joints = np.stack([people[k][i] for k in here]).astype(np.float32) if here else poses.joints3d
         numbers = np.array([k + 1 for k in here], np.int64) if ids is None else np.array([ids[k] for k in here])
-        frames.append((i * step, replace(poses, joints3d=joints, joint_states=states, track_ids=numbers)))
+        seen = poses.camera.project(joints + poses.translation[:, None]).astype(np.float32)
+        frames.append(
+            (i * step, replace(poses, joints2d=seen, joints3d=joints, joint_states=states, track_ids=numbers))
+        )
     return Tracks.from_frames(frames)

@@ -18,6 +18,7 @@ from anchorpose.motion.posebert.kinematics import (
     to_6d,
     to_joints,
     to_rotations,
+    with_lengths,
 )
 from tests.motion.people import STANDING
 
@@ -73,6 +74,17 @@ def test_poses_whose_halves_are_alike_come_back_from_their_rotations():
         np.testing.assert_allclose(np.linalg.det(turns), 1, atol=1e-9)
         back = to_joints(turns, measured_lengths(poses))
         np.testing.assert_allclose(back, poses - body_centre(poses)[:, None], atol=1e-9)
+
+
+def test_other_lengths_are_those_of_the_rotations_and_change_nothing_else():
+    rng = np.random.default_rng(4)
+    poses = rng.normal(0, 0.4, (20, 13, 3))
+    found = with_lengths(poses, LENGTHS)
+    np.testing.assert_allclose(found, to_joints(to_rotations(poses), LENGTHS), atol=1e-9)
+    np.testing.assert_allclose(measured_lengths(found), np.broadcast_to(LENGTHS, (20, 12)), atol=1e-9)
+    np.testing.assert_allclose(with_lengths(rigid(9), LENGTHS), rigid(9), atol=1e-9)
+    poses[3, 12] = np.nan
+    assert np.isnan(with_lengths(poses, LENGTHS)[3]).any()
 
 
 def test_rotations_turn_with_the_body():

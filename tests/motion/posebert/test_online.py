@@ -9,6 +9,7 @@ from anchorpose.core.errors import InputError
 from anchorpose.motion.posebert.kinematics import measured_lengths
 from anchorpose.motion.posebert.model import PoseBert
 from anchorpose.motion.posebert.online import MOST_DELAY, OnlineRefiner
+from anchorpose.motion.tracks import Tracks
 
 from .graphs import FRAMES, echo, rigid, tracks_of
 
@@ -64,6 +65,19 @@ def test_people_who_come_and_go_keep_their_numbers_and_places(model):
         np.testing.assert_array_equal(poses.track_ids, before.track_ids)
         np.testing.assert_array_equal(poses.joints2d, before.joints2d)
         np.testing.assert_allclose(poses.joints3d, before.joints3d, atol=1e-5)
+
+
+def test_frames_further_apart_than_a_window_come_out_too(model):
+    """A camera that stops for a while: whoever waits is older than all that the window holds."""
+    tracks = tracks_of([rigid(40, swing=0.05)])
+    times = tracks.times.copy()
+    times[20:] += 3.0
+    times[30:] += 0.45  # shorter than a window, longer than the smoothing
+    late = Tracks.from_frames((t, poses) for t, (_, poses) in zip(times, tracks.frames(), strict=True))
+    done = run(late, OnlineRefiner(model, 1 / 30))
+    np.testing.assert_array_equal([time for _, time, _ in done], times)
+    for (_, _, poses), before in zip(done, tracks[1].joints3d, strict=True):
+        np.testing.assert_allclose(poses.joints3d[0], before, atol=0.1)
 
 
 def test_memory_is_bounded(model):

@@ -110,7 +110,25 @@ def to_joints(rotations: Floats, lengths: Floats) -> NDArray[np.float64]:
     Returns:
         (..., 13, 3) metres relative to the body centre.
     """
-    bones = lengths[..., None] * rotations[..., 0]
+    return _chained(lengths[..., None] * rotations[..., 0])
+
+
+def with_lengths(joints3d: Floats, lengths: Floats) -> NDArray[np.float64]:
+    """The same poses with segments of other lengths, each along its direction.
+
+    Args:
+        joints3d: (..., 13, 3) metres; NaN, or a segment of no length, makes NaN of what hangs on it.
+        lengths: (12,) metres.
+
+    Returns:
+        (..., 13, 3) metres relative to the body centre.
+    """
+    along = np.stack([_along(joints3d, s) for s in SEGMENTS], axis=-2)
+    return _chained(lengths[:, None] * _unit(along))
+
+
+def _chained(bones: Floats) -> NDArray[np.float64]:
+    """(..., 12, 3) metres along each segment -> (..., 13, 3) metres relative to the body centre."""
     points: dict[str, Floats] = {"pelvis": np.zeros((*bones.shape[:-2], 3))}
     for row, segment in enumerate(SEGMENTS):
         points[segment.end] = points[segment.start] + bones[..., row, :]

@@ -13,15 +13,20 @@ from anchorpose.core.poses import JointState, Poses
 from anchorpose.core.skeleton import LCR13
 from anchorpose.motion.posebert.codec import Grid, Observations, between_slots, decode, on_grid, track_lengths
 from anchorpose.motion.posebert.model import Floats, PoseBert
+from anchorpose.motion.posebert.sight import FARTHEST, Sight, towards_sight
 
 MOST_DELAY = 8
+_ROUNDING = 1e-6
 
 
 @dataclass
 class _Person:
-    """What is remembered of a person: rows no longer than a window, and the bones once they are settled."""
+    """What is remembered of a person: rows no longer than a window, and the bones once they are settled.
 
-    rows: deque[tuple[float, Floats, Floats]] = field(default_factory=deque)
+    A row is a time, joints3d, which joints are visible, joints2d, translation and joint_scores.
+    """
+
+    rows: deque[tuple[float, Floats, Floats, Floats, Floats, Floats]] = field(default_factory=deque)
     lengths: Floats | None = None
 
 
@@ -48,7 +53,7 @@ class OnlineRefiner:
         self._waiting: deque[tuple[float, Poses]] = deque()
         self._people: dict[int, _Person] = {}
         self._reach = (model.frames - 1) * Grid.of(0.0, step).step
-        self._delay = min(delay, int(self._reach / step + 1e-6))
+        self._delay = min(delay, int(self._reach / step + _ROUNDING))
 
     def update(self, time: float, poses: Poses) -> list[tuple[float, Poses]]:
         """Take the next frame; give the frame that is `delay` frames older, refined, once there is one.
@@ -79,7 +84,8 @@ class OnlineRefiner:
         for i, number in enumerate([] if poses.track_ids is None else poses.track_ids.tolist()):
             if whole[i]:
                 seen = poses.joint_states[i] == JointState.VISIBLE
-                self._people.setdefault(number, _Person()).rows.append((time, poses.joints3d[i], seen))
+                row = (time, poses.joints3d[i], seen, poses.joints2d[i], poses.translation[i], poses.joint_scores[i])
+                self._people.setdefault(number, _Person()).rows.append(row)
         for number, person in list(self._people.items()):
             while person.rows and person.rows[0][0] < time - self._reach - self._step:
                 person.rows.popleft()
@@ -99,12 +105,22 @@ class OnlineRefiner:
         sixd = self._model.windows(np.stack(tokens), np.stack(known))
         joints3d = poses.joints3d.copy()
         for i, person, found in zip(rows, people, sixd, strict=True):
-            now = between_slots(found, grid.place(np.array([time])))
-            joints3d[i] = decode(now, person.lengths)[0]
+            seen = _near(self._people[ids[i]], time, grid.start - _ROUNDING)
+            times = np.union1d(seen.times, [time])
+            then = decode(between_slots(found, grid.place(times)), person.lengths)
+            moved = towards_sight(then, times, seen, poses.camera, person.lengths)
+            joints3d[i] = moved[np.searchsorted(times, time)]
         return time, replace(poses, joints3d=joints3d)
 
     def _observations(self, person: _Person) -> Observations:
-        times, joints, seen = (np.array(column) for column in zip(*person.rows, strict=True))
+        times, joints, seen = (np.array(column) for column in list(zip(*person.rows, strict=True))[:3])
         if person.lengths is None:
             person.lengths = track_lengths(joints, seen)
         return Observations(times, joints, seen, np.asarray(person.lengths, np.float64))
+
+
+def _near(person: _Person, time: float, since: float) -> Sight:
+    """Where somebody was seen around a time, as far as the smoothing of what they move by reaches; from `since` on."""
+    rows = [row for row in person.rows if abs(row[0] - time) <= FARTHEST and row[0] >= since]
+    columns = [np.array([row[k] for row in rows]) for k in (0, 3, 4, 5)]
+    return Sight(*columns)

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from anchorpose.core.camera import Camera
 from anchorpose.core.errors import InputError
 from anchorpose.core.poses import JointState
 from anchorpose.core.skeleton import LCR13
 from anchorpose.motion.gaps import fill_gaps
 from anchorpose.motion.posebert.codec import Grid, Observations, between_slots, decode, on_grid, track_lengths
 from anchorpose.motion.posebert.model import Floats, PoseBert
+from anchorpose.motion.posebert.sight import Sight, towards_sight
 from anchorpose.motion.tracks import PersonTrack, Tracks
 
 
@@ -20,6 +22,7 @@ def refine_tracks(tracks: Tracks, model: PoseBert, longest: float = 2.0) -> Trac
 
     For tracks as they were found, before gaps are filled or filters run: the network was trained on the detector's own
     errors. joints2d and translation of the result are not refined; `smoothing.smooth_tracks` afterwards smooths them.
+    What the network says is moved towards the rays of joints2d (`sight.towards_sight`).
 
     Each person keeps one set of bones in all frames: the robust medians of the track (`bones.bone_lengths`).
     Frames that lack a joint in 3D and those that are marked `filled` are hidden from the network and get its pose.
@@ -38,7 +41,8 @@ def refine_tracks(tracks: Tracks, model: PoseBert, longest: float = 2.0) -> Trac
         raise InputError(f"found the skeleton {tracks.skeleton.name}, wanted LCR13; convert the poses first")
     wide = fill_gaps(tracks, longest)
     step = float(np.median(np.diff(tracks.times))) if len(tracks.times) > 1 else 1.0
-    people = tuple(_refined(track, rows, model, step) for track, rows in zip(tracks.people, wide.people, strict=True))
+    people = tuple(_refined(track, rows, model, step, tracks.camera)
+                   for track, rows in zip(tracks.people, wide.people, strict=True))  # fmt: skip
     return replace(wide, people=people)
 
 
@@ -68,10 +72,12 @@ def poses_at(person: Observations, times: Floats, model: PoseBert, step: float) 
     return decode(between_slots(model(tokens, known), grid.place(times)), person.lengths)
 
 
-def _refined(track: PersonTrack, rows: PersonTrack, model: PoseBert, step: float) -> PersonTrack:
+def _refined(track: PersonTrack, rows: PersonTrack, model: PoseBert, step: float, camera: Camera) -> PersonTrack:
     person = observe(track)
     if person is None or not len(rows):
         return track
     joints3d = poses_at(person, rows.times, model, step)
+    seen = Sight.of(track[np.isin(track.times, person.times)])
+    joints3d = towards_sight(joints3d, rows.times, seen, camera, person.lengths)
     known = np.isfinite(joints3d).all((1, 2), keepdims=True)
     return replace(rows, joints3d=np.where(known, joints3d, rows.joints3d).astype(np.float32))
