@@ -1,8 +1,9 @@
 """PoseBERT on rendered sequences, in the layout of its authors' slides; and the noise model it is trained with.
 
 `table` prints MPJPE, PA-MPJPE and Accel of our detector's people on sequences that the training never saw: as they are,
-with missing frames filled, filtered, and refined. `noise` fits `DetectorNoise` to sequences of the training split, and
-prints what training/posebert/lcrnet_lite.py holds. Sequences are rendered where `--mocap` and `--data` are given.
+with missing frames filled, filtered, refined, and as `anchorpose track finish` leaves them. `noise` fits
+`DetectorNoise` to sequences of the training split, and prints what training/posebert/lcrnet_lite.py holds. Sequences are
+rendered where `--mocap` and `--data` are given.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from systems import table
 
 import anchorpose
 from anchorpose.app.estimator import DEFAULT_MODEL
+from anchorpose.app.finish import FinishOptions, finished
 from anchorpose.core.errors import InputError
 from anchorpose.evaluation.pose3d import average, mpjpe, pa_mpjpe
 from anchorpose.evaluation.video3d import acceleration_error
@@ -70,7 +72,8 @@ def main() -> None:
     if args.what == "noise":
         pprint.pprint(fit_noise(pairs, rate), width=118)
         return
-    print(table(["poses", "MPJPE", "PA-MPJPE", "Accel"], rows(sequences, paired, args.model)))
+    print(table(["poses", "MPJPE", "PA-MPJPE", "Accel", "place"],
+                rows(sequences, paired, args.model) + finish_rows(paired, args.model)))  # fmt: skip
 
 
 def long_enough(paths: Sequence[str]) -> tuple[str, ...]:
@@ -88,7 +91,7 @@ def long_enough(paths: Sequence[str]) -> tuple[str, ...]:
 def rows(
     sequences: Sequence[Sequence[SequenceFrame]], paired: Sequence[tuple[Tracks, tuple[Pair, ...]]], models: list[Path]
 ) -> list[list[str]]:
-    """All figures are means over frames of all people; Accel in millimetres a frame squared."""
+    """All figures are means over frames of all people; Accel in millimetres a frame squared; no place."""
     pairs = [pair for _, own in paired for pair in own]
     found = [_spread(p) for p in pairs]
     at_centre = [np.nan_to_num(f) for f in found]
@@ -121,6 +124,23 @@ def rows(
             if "online" not in name:
                 smooth = _smoothed(poses, pairs, WINDOWS[0])
                 result.append([f"{name}, then Savitzky-Golay, {WINDOWS[0]} s", *_figures(smooth, pairs)])
+    return [[*row, ""] for row in result]
+
+
+def finish_rows(paired: Sequence[tuple[Tracks, tuple[Pair, ...]]], models: list[Path]) -> list[list[str]]:
+    """As users get them; place is the mean distance of the body centre from where it is, millimetres."""
+    pairs = [pair for _, own in paired for pair in own]
+    result = []
+    for path in (None, *models):
+        for floor in (True, False):
+            options = FinishOptions(refine=None if path is None else str(path), floor=floor)
+            done = [{t.id: t for t in finished(tracks, options).tracks.people} for tracks, _ in paired]
+            found = [tracks[p.track.id] for (_, own), tracks in zip(paired, done, strict=True) for p in own]
+            poses = [_at((t.times, t.joints3d), p) for t, p in zip(found, pairs, strict=True)]
+            off = [_at((t.times, t.translation), p) - p.place for t, p in zip(found, pairs, strict=True)]
+            away = 1000 * float(np.nanmean(np.linalg.norm(np.concatenate(off), axis=1)))
+            name = "track finish" + (path is not None) * f" --refine {path}" + (not floor) * " --no-floor"
+            result.append([name, *_figures(poses, pairs), f"{away:.0f}"])
     return result
 
 
@@ -143,7 +163,7 @@ def _spread(pair: Pair) -> np.ndarray:
 
 def _at(found: tuple[np.ndarray, np.ndarray], pair: Pair) -> np.ndarray:
     times, joints = found
-    result = np.full(pair.truth.shape, np.nan)
+    result = np.full((len(pair.times), *joints.shape[1:]), np.nan)
     _, own, theirs = np.intersect1d(pair.times, times, return_indices=True)
     result[own] = joints[theirs]
     return result

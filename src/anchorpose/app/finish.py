@@ -109,7 +109,7 @@ def finish(out: Path, options: FinishOptions | None = None, edits: Sequence[Edit
     raw = read_track_file(out / RESULTS)
     edited = apply_edits(raw.tracks, edits)
     kept = _with_camera(_longer_than(edited, options.min_seconds), options.camera)
-    placed = _placed(_smoothed(kept, options), options)
+    placed = finished(kept, options)
     told = {"finish": asdict(options), "edits": [str(e) for e in edits],
             "heights": {str(k): round(h, 4) for k, h in placed.heights.items()},
             "floor": None if placed.floor is None else _plain_floor(placed.floor)}  # fmt: skip
@@ -119,6 +119,11 @@ def finish(out: Path, options: FinishOptions | None = None, edits: Sequence[Edit
     times = raw.tracks.times
     return Summary(len(times), float(times[-1] - times[0]), len(kept.people), len(edited.people) - len(kept.people),
                    placed.floor is not None, files)  # fmt: skip
+
+
+def finished(tracks: Tracks, options: FinishOptions) -> Placed:
+    """What `finish` makes of tracks: repaired, filled, smooth or refined, placed in the room."""
+    return _placed(_smoothed(tracks, options), options)
 
 
 def stored(out: Path) -> tuple[FinishOptions, list[Edit]]:

@@ -50,7 +50,7 @@ def pairs_of(truth, spoilt, rate):
         track = PersonTrack(i, times[kept], zeros((t, 13, 2), np.float32), spoilt.joints3d[i][kept].astype(np.float32),
                             zeros((t, 3), np.float32), np.ones(t, np.float32), zeros((t, 13), np.float32), states,
                             zeros(t, bool))  # fmt: skip
-        pairs.append(Pair(times, poses.astype(np.float32), track))
+        pairs.append(Pair(times, poses.astype(np.float32), zeros((len(poses), 3), np.float32), track))
     return pairs
 
 

@@ -42,6 +42,7 @@ def test_everybody_is_paired_with_who_they_are_also_where_they_cross():
         row = 0 if pair.track.id == 7 else 1
         assert pair.found.all()
         np.testing.assert_array_equal(pair.truth, np.stack([f.poses.joints3d[row] for f in frames]))
+        np.testing.assert_array_equal(pair.place, np.stack([f.poses.translation[row] for f in frames]))
         wanted = np.stack([f.poses.joints2d[row] for f in frames])
         # at the crossing one of two people who stand behind each other may be taken for the other
         assert (np.abs(pair.track.joints2d - wanted).max((1, 2)) < 8).mean() > 0.9

@@ -32,11 +32,13 @@ class Pair:
 
     Args:
         times: (t,) seconds of the frames in which they can be seen. truth: (t, 13, 3) metres relative to the body
-            centre, camera axes. track: what was found; its times are among `times`.
+            centre, camera axes. place: (t, 3) metres of the true body centre, camera frame. track: what was found; its
+            times are among `times`.
     """
 
     times: NDArray[np.float64]
     truth: NDArray[np.float32]
+    place: NDArray[np.float32]
     track: PersonTrack
 
     @property
@@ -90,4 +92,5 @@ def _named(frame: SequenceFrame, people: Poses, ids: NDArray[np.int64]) -> Poses
 def _pair(track: PersonTrack, frames: Sequence[SequenceFrame], visits: Sequence[NDArray[np.int64]]) -> Pair:
     rows = [(f, int(np.flatnonzero(ids == track.id)[0])) for f, ids in zip(frames, visits, strict=True)
             if track.times[0] <= f.time <= track.times[-1] and (ids == track.id).any()]  # fmt: skip
-    return Pair(np.array([f.time for f, _ in rows]), np.stack([f.poses.joints3d[i] for f, i in rows]), track)
+    return Pair(np.array([f.time for f, _ in rows]), np.stack([f.poses.joints3d[i] for f, i in rows]),
+                np.stack([f.poses.translation[i] for f, i in rows]), track)  # fmt: skip
