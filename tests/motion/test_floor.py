@@ -6,7 +6,7 @@ from scipy.spatial.transform import Rotation
 
 from anchorpose.core.errors import InputError
 from anchorpose.core.skeleton import LCR13
-from anchorpose.motion.floor import ContactOptions, Floor, contacts, find_floor, plant, standing_ankles
+from anchorpose.motion.floor import ContactOptions, Floor, contacts, find_floor, plant, standing_ankles, standing_scale
 
 from .people import STANDING
 
@@ -86,6 +86,32 @@ def test_planted_feet_neither_slide_nor_sink_and_bones_keep_their_length():
     assert LEVEL.heights(planted[:, LCR13.indices("left_ankle", "right_ankle")]).min() > -1e-6
     others = np.setdiff1d(np.arange(13), [i for leg in LEGS for i in leg[1:]])
     np.testing.assert_array_equal(planted[:, others], shaken[:, others])
+
+
+def test_a_foot_far_below_the_floor_is_not_bent_up_to_it():
+    """Somebody placed half a metre too deep would squat."""
+    joints, times, _ = step_walk()
+    deep = joints + np.array([0, 0.5, 0])
+    planted = plant(deep, times, LEVEL)
+    raised = (deep - planted)[:, [ankle for _, _, ankle in LEGS], 1]
+    assert raised.max() <= ContactOptions().height + 1e-9
+    assert raised.min() > 0
+
+
+@pytest.mark.parametrize("size", [0.6, 0.9, 1.0, 1.3])
+def test_how_large_somebody_is_shows_where_the_feet_stand(size):
+    """Placed as much nearer as they were taken to be smaller, people look the same."""
+    joints, times, _ = step_walk()
+    shaken = joints + np.random.default_rng(0).normal(0, 0.002, joints.shape)
+    assert standing_scale(shaken * size, times, LEVEL) == pytest.approx(1 / size, rel=0.02)
+
+
+def test_whoever_hardly_stands_or_stands_elsewhere_keeps_the_size():
+    joints, times, _ = step_walk()
+    assert standing_scale(joints[:8], times[:8], LEVEL) is None
+    assert standing_scale(joints * 0.4, times, LEVEL) is None, "on a roof"
+    assert standing_scale(joints - np.array([0, 1.5, 0]), times, LEVEL) is None, "on a level with the camera"
+    assert standing_scale(np.full_like(joints, np.nan), times, LEVEL) is None
 
 
 def test_missing_joints_stay_missing_and_bad_options_are_refused():

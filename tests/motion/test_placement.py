@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from anchorpose.core.errors import InputError
+from anchorpose.core.poses import body_centre
 from anchorpose.core.skeleton import COCO17
 from anchorpose.motion.bones import body_height, bone_lengths
 from anchorpose.motion.placement import PlacementOptions, place_tracks, smooth_way
 from anchorpose.motion.tracks import Tracks
 
 from .people import CAMERA, STANDING, people_at
+from .test_floor import step_walk
 
 
 def walk(noise=0.0, seed=0, count=60):
@@ -56,6 +58,48 @@ def test_a_known_height_scales_body_and_distance_and_keeps_the_picture():
     np.testing.assert_allclose(tall.tracks[1].translation, scale * plain.tracks[1].translation, rtol=0.003)
     pixels = [CAMERA.project(p.tracks[1].joints3d + p.tracks[1].translation[:, None]) for p in (plain, tall)]
     np.testing.assert_allclose(*pixels, atol=1.0)
+
+
+def crowd(sizes):
+    """Tracks of people who walk beside each other 1.5 m below the camera, each taken for `sizes` of what they are."""
+    joints, times, _ = step_walk(6)
+    frames = []
+    for row, time in enumerate(times):
+        there = np.stack([joints[row] + [0, 0, k] for k in range(len(sizes))])
+        centre = body_centre(there)
+        here = replace(people_at(centre), joints2d=CAMERA.project(there).astype(np.float32),
+                       joints3d=((there - centre[:, None]) * np.reshape(sizes, (-1, 1, 1))).astype(np.float32),
+                       track_ids=np.arange(1, len(sizes) + 1))  # fmt: skip
+        frames.append((time, here))
+    return Tracks.from_frames(frames), joints
+
+
+def test_whoever_is_taken_for_too_large_becomes_smaller_on_the_floor_of_others():
+    tracks, joints = crowd((1.0, 1.0, 1.5))
+    placed = place_tracks(tracks)
+    alone = place_tracks(tracks, PlacementOptions(feet=False))
+    assert alone.heights[3] == pytest.approx(1.5 * alone.heights[1], rel=0.01)
+    assert placed.heights[3] == pytest.approx(placed.heights[1], rel=0.05)
+    for number in (1, 2, 3):
+        track = placed.tracks[number]
+        off = (track.joints3d + track.translation[:, None] - joints - [0, 0, number - 1])[15:-15]
+        assert np.abs(np.median(off, axis=0)).max() < 0.2  # legs of these walks are not quite rigid
+        pixels = CAMERA.project(track.joints3d + track.translation[:, None])
+        assert np.median(np.abs(pixels - tracks[number].joints2d)) < 2
+
+
+def test_one_known_height_tells_those_of_all():
+    """Everybody was taken to be a fifth too small."""
+    tracks, _ = crowd((0.8, 0.8, 0.8))
+    small = place_tracks(tracks)
+    true = small.heights[1] / 0.8
+    placed = place_tracks(tracks, PlacementOptions({2: true}))
+    assert placed.heights[2] == pytest.approx(true)
+    assert [placed.heights[k] / true for k in (1, 3)] == pytest.approx([1, 1], rel=0.05)
+    assert placed.floor is not None
+    assert small.floor is not None
+    assert placed.floor.offset == pytest.approx(1.5, abs=0.08)
+    assert small.floor.offset == pytest.approx(1.2, abs=0.08)
 
 
 def test_a_smooth_way_is_robust_passes_straight_lines_and_keeps_nan():

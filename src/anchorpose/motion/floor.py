@@ -20,6 +20,7 @@ _ANKLES = LCR13.indices("left_ankle", "right_ankle")
 _UPRIGHT = np.cos(np.radians(40))
 _TRIES = 200
 _FEWEST = 12
+_LEAST_BELOW, _MOST_SCALE = 0.1, 2.0
 _NARROWEST = 0.1
 """Metres, standard deviation of the points across their longest direction."""
 
@@ -46,7 +47,8 @@ class ContactOptions:
     """When a foot stands.
 
     Args:
-        speed: metres a second, and height: metres above the floor's ankles, below which it does.
+        speed: metres a second, and height: metres above the floor's ankles, below which it does; a foot below the floor
+            is raised by `height` at most.
         shortest: seconds of a contact, and of a gap in one.
         fade: seconds in which a correction fades out after and before a contact.
     """
@@ -115,6 +117,26 @@ def _fitted(points: Floats, share: float) -> Floor | None:
     return Floor(normal, float(-normal @ centre), share) if -normal[1] >= _UPRIGHT else None
 
 
+def standing_scale(joints: Floats, times: Floats, floor: Floor) -> float | None:
+    """By how much somebody is larger and further away than they were placed, if they stand on the floor.
+
+    A child nearby and an adult far away give one picture; only one of them has the feet on the floor.
+
+    Args:
+        joints: (t, 13, 3) metres in the camera frame. times: (t,) seconds.
+
+    Returns:
+        a factor of the distance and of all lengths; None for somebody who hardly stands, or who would be more than
+        twice or less than half as large: they are on another floor.
+    """
+    below = -standing_ankles(joints, times) @ floor.normal
+    below = below[np.isfinite(below) & (below > _LEAST_BELOW)]
+    if len(below) < _FEWEST:
+        return None
+    scale = float(np.median(floor.offset / below))
+    return scale if 1 / _MOST_SCALE < scale < _MOST_SCALE else None
+
+
 def contacts(joints: Floats, times: Floats, floor: Floor, options: ContactOptions | None = None) -> Bools:
     """(t, 13, 3) metres in the camera frame -> (t, 2) whether the left and the right foot stand."""
     options = options or ContactOptions()
@@ -130,7 +152,7 @@ def contacts(joints: Floats, times: Floats, floor: Floor, options: ContactOption
 
 
 def plant(joints: Floats, times: Floats, floor: Floor, options: ContactOptions | None = None) -> NDArray[np.float64]:
-    """Feet that stay where they stand and stay above the floor; knees bend for it, all bones keep their lengths.
+    """Feet that stay where they stand and do not sink a little; knees bend for it, all bones keep their lengths.
 
     Args:
         joints: (t, 13, 3) metres in the camera frame, NaN where missing.
@@ -147,12 +169,12 @@ def plant(joints: Floats, times: Floats, floor: Floor, options: ContactOptions |
     result = joints.astype(np.float64, copy=True)
     for foot, side in enumerate(("left", "right")):
         hip, knee, ankle = LCR13.indices(*(f"{side}_{j}" for j in ("hip", "knee", "ankle")))
-        target = _targets(joints[:, ankle].astype(np.float64), stands[:, foot], times, floor, options.fade)
+        target = _targets(joints[:, ankle].astype(np.float64), stands[:, foot], times, floor, options)
         result[:, knee], result[:, ankle] = _bent(result[:, hip], result[:, knee], result[:, ankle], target)
     return result
 
 
-def _targets(ankle: Floats, stands: Bools, times: Floats, floor: Floor, fade: float) -> Floats:
+def _targets(ankle: Floats, stands: Bools, times: Floats, floor: Floor, options: ContactOptions) -> Floats:
     """(t, 3) where the ankle should be: fixed in each contact, with a correction that fades out around it."""
     shift, weight = np.zeros_like(ankle), np.zeros(len(ankle))
     edges = np.flatnonzero(np.diff(np.concatenate([[0], stands.astype(np.int8), [0]])))
@@ -161,12 +183,13 @@ def _targets(ankle: Floats, stands: Bools, times: Floats, floor: Floor, fade: fl
         place = place - floor.heights(place) * floor.normal
         shift[first:last], weight[first:last] = place - ankle[first:last], 1.0
         for edge, rows in ((first, np.arange(first)), (last - 1, np.arange(last, len(ankle)))):
-            left = 1 - np.abs(times[rows] - times[edge]) / fade
+            left = 1 - np.abs(times[rows] - times[edge]) / options.fade
             own = rows[(left > weight[rows]) & ~stands[rows]]
-            shift[own] = shift[edge] * (1 - np.abs(times[own] - times[edge]) / fade)[:, None]
-            weight[own] = 1 - np.abs(times[own] - times[edge]) / fade
+            shift[own] = shift[edge] * (1 - np.abs(times[own] - times[edge]) / options.fade)[:, None]
+            weight[own] = 1 - np.abs(times[own] - times[edge]) / options.fade
     moved = ankle + shift
-    below = np.fmin(floor.heights(moved), 0.0)
+    # Whoever is deeper is in the wrong place as a whole, which bent knees would not mend.
+    below = np.maximum(np.fmin(floor.heights(moved), 0.0), -options.height)
     return np.asarray(moved - below[:, None] * floor.normal)
 
 

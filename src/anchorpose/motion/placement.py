@@ -6,6 +6,7 @@ person, which tells errors from motion.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from anchorpose.core.skeleton import LCR13
 from anchorpose.lcrnet.placement import place
 from anchorpose.motion.bones import body_height, bone_lengths, repose
 from anchorpose.motion.filters import neighbours
-from anchorpose.motion.floor import ContactOptions, Floor, find_floor, plant, standing_ankles
+from anchorpose.motion.floor import ContactOptions, Floor, find_floor, plant, standing_ankles, standing_scale
 from anchorpose.motion.tracks import PersonTrack, Tracks
 
 Floats = NDArray[np.floating]
@@ -30,9 +31,10 @@ class PlacementOptions:
     """How tracks are placed.
 
     Args:
-        heights: known heights of people in metres, by identity; their bodies and distances are scaled to them.
+        heights: known heights of people in metres, by identity; their bodies and distances are scaled to them, and
+            so are those of others on the same floor.
         window: seconds within which a way is smoothed (standard deviation of the kernel); 0 keeps each frame's place.
-        feet: stop feet from sliding where a floor is found.
+        feet: look for a floor, on which people stand and their feet do not slide.
         contact: when a foot stands.
         seed: of the search for the floor.
     """
@@ -62,8 +64,10 @@ def place_tracks(tracks: Tracks, options: PlacementOptions | None = None) -> Pla
     """Give every track one body and a smooth way, and let its feet stand.
 
     Bones get the robust median of their lengths over the track, left and right alike, along their measured directions.
-    Poses are placed anew with the tracks' camera (`dataclasses.replace` a known one into them), the way is smoothed,
-    and feet in contact with the floor are held. joints2d stay as they were measured.
+    Poses are placed anew with the tracks' camera (`dataclasses.replace` a known one into them) and the way is smoothed.
+    Where a floor is found, people become as large and as far away as they are if they stand on it (how large is hard to
+    tell from one picture, so distances err by as much), and feet in contact with it are held. joints2d stay as they
+    were measured.
 
     Raises:
         InputError: another skeleton than LCR13, or a height of nobody.
@@ -82,7 +86,9 @@ def place_tracks(tracks: Tracks, options: PlacementOptions | None = None) -> Pla
         standing = [standing_ankles(_in_camera(p), p.times) for p in people]
         floor = find_floor(np.concatenate(standing), np.random.default_rng(options.seed))
     if floor is not None:
-        people = [_planted(p, floor, options.contact) for p in people]
+        floor, scales = _scales(people, floor, set(options.heights))
+        people = [_planted(_scaled(p, scales[p.id]), floor, options.contact) for p in people]
+        heights = {number: scales[number] * height for number, height in heights.items()}
     return Placed(replace(tracks, people=tuple(people)), heights, floor)
 
 
@@ -145,6 +151,22 @@ def _with_one_body(track: PersonTrack, tracks: Tracks, options: PlacementOptions
 
 def _in_camera(track: PersonTrack) -> Floats:
     return np.asarray(track.joints3d.astype(np.float64) + track.translation[:, None])
+
+
+def _scales(people: Sequence[PersonTrack], floor: Floor, known: Collection[int]) -> tuple[Floor, dict[int, float]]:
+    """The floor as far below the camera as those of known height say, and by how much others are larger than placed."""
+    own = [standing_scale(_in_camera(p), p.times, floor) for p in people if p.id in known]
+    sure = [scale for scale in own if scale is not None]
+    if sure:
+        floor = replace(floor, offset=floor.offset / float(np.median(sure)))
+    scales = {p.id: None if p.id in known else standing_scale(_in_camera(p), p.times, floor) for p in people}
+    return floor, {number: scale or 1.0 for number, scale in scales.items()}
+
+
+def _scaled(track: PersonTrack, scale: float) -> PersonTrack:
+    """Larger and further away, so that the picture is the same."""
+    size = np.float32(scale)
+    return replace(track, joints3d=track.joints3d * size, translation=track.translation * size)
 
 
 def _planted(track: PersonTrack, floor: Floor, options: ContactOptions) -> PersonTrack:
