@@ -2,8 +2,8 @@
 
 `table` prints MPJPE, PA-MPJPE and Accel of our detector's people on sequences that the training never saw: as they are,
 with missing frames filled, filtered, refined, and as `anchorpose track finish` leaves them. `noise` fits
-`DetectorNoise` to sequences of the training split, and prints what training/posebert/lcrnet_lite.py holds. Sequences are
-rendered where `--mocap` and `--data` are given.
+`DetectorNoise` to sequences of the training split, and prints what training/posebert/lcrnet_lite.py holds. Sequences
+are rendered where `--mocap` and `--data` are given.
 """
 
 from __future__ import annotations
