@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -126,10 +125,10 @@ def _trace(model: LCRNet) -> onnx.ModelProto:
     dynamic = {"image": {1: STRIDE * rows, 2: STRIDE * columns}}
     example = torch.zeros(1, 384, 512, 3, dtype=torch.uint8)
     with torch.no_grad():
-        # The exporter logs every node of a graph; its errors still come as exceptions.
-        logging.getLogger("torch.fx").setLevel(logging.ERROR)
-        program = torch.onnx.export(model, (example,), dynamo=True, opset_version=18, dynamic_shapes=dynamic,
-                                    input_names=["image"], output_names=_names(model), verbose=False)  # fmt: skip
+        # Strictly: what the exporter tries first cannot trace the graph, and prints all that it had of it.
+        traced = torch.export.export(model, (example,), dynamic_shapes=dynamic, strict=True)
+        program = torch.onnx.export(traced, dynamo=True, opset_version=18, input_names=["image"],
+                                    output_names=_names(model), verbose=False)  # fmt: skip
     assert program is not None
     model_proto = program.model_proto  # made anew each time it is asked for
     forget_traces(model_proto.graph)
