@@ -32,6 +32,17 @@ def test_a_graph_that_changes_nothing_gives_rigid_people_back(model, step):
             np.testing.assert_array_equal(getattr(after, name), getattr(before, name))
 
 
+def test_another_camera_than_the_one_they_were_found_with(model):
+    """Placed with the wrong camera people are at half their distance; poses that agree with the right one stay."""
+    tracks = tracks_of([rigid(40)])
+    camera = tracks.camera
+    true = replace(tracks, camera=replace(camera, fx=2 * camera.fx, fy=2 * camera.fy))
+    poses = tracks[1].joints3d
+    joints2d = true.camera.project(poses + np.array([0.2, -0.1, 6.0])).astype(np.float32)
+    stale = replace(true, people=(replace(tracks[1], joints2d=joints2d, translation=tracks[1].translation / 2),))
+    np.testing.assert_allclose(refine_tracks(stale, model)[1].joints3d, poses, atol=2e-3)
+
+
 def test_bones_keep_their_lengths(model):
     noisy = rigid(50) + np.random.default_rng(0).normal(0, 0.02, (50, 13, 3))
     track = refine_tracks(tracks_of([noisy]), model)[1]

@@ -77,7 +77,7 @@ def _refined(track: PersonTrack, rows: PersonTrack, model: PoseBert, step: float
     if person is None or not len(rows):
         return track
     joints3d = poses_at(person, rows.times, model, step)
-    seen = Sight.of(track[np.isin(track.times, person.times)])
+    seen = Sight.of(track[np.isin(track.times, person.times)], camera)
     joints3d = towards_sight(joints3d, rows.times, seen, camera, person.lengths)
     known = np.isfinite(joints3d).all((1, 2), keepdims=True)
     return replace(rows, joints3d=np.where(known, joints3d, rows.joints3d).astype(np.float32))

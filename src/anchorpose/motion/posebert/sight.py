@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anchorpose.core.camera import Camera
-from anchorpose.lcrnet.placement import offsets_to_rays
+from anchorpose.lcrnet.placement import offsets_to_rays, place
 from anchorpose.lcrnet.refinement import confident_errors
 from anchorpose.motion.filters import REACH, local_mean
 from anchorpose.motion.gaps import interpolate
@@ -43,9 +43,10 @@ class Sight:
     joint_scores: Floats
 
     @classmethod
-    def of(cls, track: PersonTrack) -> Sight:
-        """All rows of a track."""
-        return cls(track.times, track.joints2d, track.translation, track.joint_scores)
+    def of(cls, track: PersonTrack, camera: Camera) -> Sight:
+        """All rows of a track, placed anew: the camera may not be the one that they were found with."""
+        placed = place(track.joints2d, track.joints3d, camera, track.joint_scores)
+        return cls(track.times, track.joints2d, placed, track.joint_scores)
 
 
 def towards_sight(poses: Floats, times: Floats, seen: Sight, camera: Camera, lengths: Floats) -> NDArray[np.float32]:
