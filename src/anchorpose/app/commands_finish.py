@@ -43,7 +43,7 @@ class FinishArguments:
     camera: Annotated[Path | None, tyro.conf.arg(metavar="FILE.json", help_behavior_hint="")] = None
     """Known camera: fx, fy, cx, cy, width and height in pixels."""
     floor: bool = True
-    """Find the floor, hold standing feet on it and stand exports with a ground on it."""
+    """Find the floor, give people the size at which they stand on it, hold feet, stand exports with a ground on it."""
     export: Annotated[str, tyro.conf.arg(metavar="FORMAT,...", help_behavior_hint="")] = ""
     """Files to write into DIR/exports: bvh, glb, trc, c3d, csv, coco, posetrack, openpose, parquet, npz, or all."""
     html: tyro.conf.FlagCreatePairsOff[bool] = False

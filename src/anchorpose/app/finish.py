@@ -47,7 +47,8 @@ class FinishOptions:
         min_seconds: people who are found for less are left out (never asked for more than the whole video).
         height: metres of everybody; heights: of single people by number, which go before.
         camera: the known camera, of any size of the same shape; None takes that of the results.
-        floor: look for the floor, hold standing feet and stand exports with a ground on it.
+        floor: look for the floor, give people the size at which they stand on it, hold standing feet and stand exports
+            with a ground on it.
         exports: formats of `io.exports`. html: also the page.
         refine: PoseBERT gives the poses in 3D: `POSEBERT` for the embedded weights, or the path of an ONNX file. The
             filter still smooths joints2d and the way.

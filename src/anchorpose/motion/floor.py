@@ -21,6 +21,7 @@ _UPRIGHT = np.cos(np.radians(40))
 _TRIES = 200
 _FEWEST = 12
 _LEAST_BELOW, _MOST_SCALE = 0.1, 2.0
+"""Metres by which ankles are below the camera where they tell a size; a greater factor tells of another floor."""
 _NARROWEST = 0.1
 """Metres, standard deviation of the points across their longest direction."""
 
@@ -123,7 +124,7 @@ def standing_scale(joints: Floats, times: Floats, floor: Floor) -> float | None:
     A child nearby and an adult far away give one picture; only one of them has the feet on the floor.
 
     Args:
-        joints: (t, 13, 3) metres in the camera frame. times: (t,) seconds.
+        joints: (t, 13, 3) metres in the camera frame. times: (t,) seconds. floor: of ankles, of everybody.
 
     Returns:
         a factor of the distance and of all lengths; None for somebody who hardly stands, or who would be more than

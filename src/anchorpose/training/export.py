@@ -139,7 +139,7 @@ def _soft_noise(height: int, width: int, seed: int) -> NDArray[np.uint8]:
     """(h, w, 3): noise as soft as photographs.
 
     A person is cut out 1e-4 px beside where torch cuts them out. Where neighbouring pixels have nothing to do with each
-    other, that is another picture, and joints are up to 2e-2 px off.
+    other, that is another picture, and a joint may be a pixel off.
     """
     cells = torch.randint(0, 256, (1, 3, height // 8, width // 8), generator=torch.Generator().manual_seed(seed))
     soft = F.interpolate(cells.float(), (height, width), mode="bilinear")
