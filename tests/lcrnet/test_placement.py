@@ -233,7 +233,7 @@ def test_the_mean_of_two_measurements_is_nearer_than_either():
     joints3d, translation, _ = scene(5, 400)
     rng, truth = np.random.default_rng(6), joints3d + translation[:, None]
     depth = truth[..., 2]
-    off = rng.uniform(0.02, 0.3, depth.shape)
+    off = OFF_3D * rng.uniform(0.2, 3, depth.shape)
     errors = off * CAMERA.fx / depth
     seen = CAMERA.project(truth) + errors[..., None] * rng.laplace(size=(*depth.shape, 2))
     guessed = joints3d.copy()

@@ -93,6 +93,9 @@ class Train:
     """Train the close look alone, on people cut out as the rest of --start finds them: 200 kB each in the output
     folder. Where --start has none, --trunk-weights of MoveNet Lightning (lcrnet-lite) or Thunder (lcrnet-base) are what
     it begins with."""
+    lift: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Train what says the close look's 3D anew, alone, on people whose 3D is known, as the rest of --start finds them
+    (200 kB each in the output folder), and on the same bodies seen from elsewhere."""
     teacher: Annotated[str | None, tyro.conf.arg(metavar="MODEL")] = None
     """With --close-look: weights with a larger close look to learn from too (distillation), such as lcrnet-base."""
     resume: bool = True
@@ -102,7 +105,7 @@ class Train:
         """Exit code."""
         if self.preset.startswith("posebert"):
             return self._posebert()
-        if self.second_pass or self.close_look:
+        if self.second_pass or self.close_look or self.lift:
             return self._part()
         if self.teacher is not None:
             raise InputError("found --teacher without --close-look, which alone learns from one; add it")
@@ -125,9 +128,11 @@ class Train:
             raise InputError(f"found {', '.join(wrong)}, which {whose} does not take; leave it out")
 
     def _part(self) -> int:
-        part = "close look" if self.close_look else "second pass"
-        if self.second_pass and self.close_look:
-            raise InputError("found --second-pass and --close-look, wanted one of them; train one after the other")
+        flags = {"second pass": self.second_pass, "close look": self.close_look, "lift": self.lift}
+        part, *more = [name for name, given in flags.items() if given]
+        if more:
+            found = " and ".join("--" + name.replace(" ", "-") for name in (part, *more))
+            raise InputError(f"found {found}, wanted one of them; train one after the other")
         own = ("--trunk-weights", "--teacher") if self.close_look else ()
         self._refuse(f"the training of the {part}", allowed=own)
         if self.start is None:
@@ -137,7 +142,7 @@ class Train:
             raise InputError(f"found --epochs {views:g}, wanted a whole number of views of each photograph, 1 or more")
         with training_extra():
             from anchorpose.app.estimator import find_model
-            from anchorpose.training.commands import train_close, train_second
+            from anchorpose.training.commands import train_close, train_lift, train_second
             from anchorpose.training.loop import LoopOptions
             from anchorpose.training.second.collect import CollectOptions
         options = LoopOptions(out=self.out, minutes=self.minutes, seed=self.seed, resume=self.resume)
@@ -148,12 +153,14 @@ class Train:
             print(train_close(self.preset, self.data, options, start, collecting, self.trunk_weights, self.val,
                               teacher))  # fmt: skip
         else:
-            print(train_second(self.preset, self.data, options, start, collecting, self.val))
+            run = train_lift if self.lift else train_second
+            print(run(self.preset, self.data, options, start, collecting, self.val))
         return 0
 
     def _posebert(self) -> int:
         self._refuse("PoseBERT", ("--epochs", self.epochs), ("--start", self.start), ("--val", self.val),
-                     ("--second-pass", self.second_pass), ("--close-look", self.close_look))  # fmt: skip
+                     ("--second-pass", self.second_pass), ("--close-look", self.close_look),
+                     ("--lift", self.lift))  # fmt: skip
         with training_extra():
             from anchorpose.training.loop import LoopOptions
             from anchorpose.training.posebert.commands import PoseBertOptions, train_posebert

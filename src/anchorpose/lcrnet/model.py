@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from anchorpose.lcrnet.anchors import AnchorPoses
 from anchorpose.lcrnet.close_look import CloseLook
 from anchorpose.lcrnet.heads import PoseHead, RegionOutput
+from anchorpose.lcrnet.lift import Lift
 from anchorpose.lcrnet.localization import Localization, image_list
 from anchorpose.lcrnet.losses import region_losses
 from anchorpose.lcrnet.people import PeopleOptions, people_of
@@ -66,6 +67,7 @@ class LCRNet(nn.Module):
         people: who it looks at.
         close: the close look at the people of the second pass, or None; `losses` has none of it, so it is trained apart
             (`anchorpose.training.second.close`) and stays as it is where the rest is trained.
+        lift: what says the 3D of the close look anew, or None; trained apart too (`anchorpose.training.second.lift`).
     """
 
     anchors2d: Tensor
@@ -75,19 +77,20 @@ class LCRNet(nn.Module):
         self, trunk: MoveNetFeatures | TimmFeatures, pyramid: Pyramid, localization: Localization, head: PoseHead,
         anchors: AnchorPoses, *, frozen: bool, regions: int, positive_share: float, smooth_l1_beta: float,
         max_proposals: int = 256, second: SecondPass | None = None, passes: int = 1,
-        people: PeopleOptions | None = None, close: CloseLook | None = None,
+        people: PeopleOptions | None = None, close: CloseLook | None = None, lift: Lift | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
         self.trunk, self.pyramid, self.localization, self.head = trunk, pyramid, localization, head
         self.frozen, self.regions, self.positive_share = frozen, regions, positive_share
         self.smooth_l1_beta, self.max_proposals = smooth_l1_beta, max_proposals
         self.second, self.passes, self.people, self.close = second, passes, people or PeopleOptions(), close
+        self.lift = lift
         self.register_buffer("anchors2d", torch.from_numpy(anchors.joints2d))
         self.register_buffer("anchors3d", torch.from_numpy(anchors.joints3d))
         if frozen:
             self.trunk.requires_grad_(False)
-        if close is not None:
-            close.requires_grad_(False)
+        for part in filter(None, (close, lift)):
+            part.requires_grad_(False)
 
     def train(self, mode: bool = True) -> LCRNet:
         """As torch's, but a frozen trunk stays in evaluation mode."""
@@ -174,8 +177,11 @@ class LCRNet(nn.Module):
         first = torch.arange(len(people.quality), device=people.quality.device) == 0
         rows = torch.nonzero((people.quality >= self.people.min_quality) | first).flatten()
         pictures, one = image.float().div(255), torch.zeros_like(rows)
-        found = decoded(self.close(pictures, people.refined2d[rows], people.refined3d[rows], one))
-        fields = zip(people[1:], found, strict=True)
+        found = self.close(pictures, people.refined2d[rows], people.refined3d[rows], one)
+        if self.lift is not None:
+            joints3d = self.lift(found.joints2d, found.log_scale, found.visibility, found.joints3d)
+            found = found._replace(joints3d=joints3d)
+        fields = zip(people[1:], decoded(found), strict=True)
         return DecodedPeople(people.seeds, *(before.index_put((rows,), after) for before, after in fields))
 
     @staticmethod

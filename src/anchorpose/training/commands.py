@@ -29,6 +29,7 @@ from anchorpose.training.second.begin import begin_close_look
 from anchorpose.training.second.close import fit_close, has_close_look, look_closely
 from anchorpose.training.second.collect import CollectOptions, collect, look_again
 from anchorpose.training.second.fit import fit_second
+from anchorpose.training.second.lift import fit_lift, has_lift, known_people
 from anchorpose.training.second.stored import StoredPeople
 from anchorpose.training.second.taught import Taught, ask
 from anchorpose.training.trunk_weights import load_trunk
@@ -42,7 +43,8 @@ def train(
     """Train a preset, and measure it.
 
     Args:
-        preset_name: see `presets`; a close look stays as it is in `start`, and is left out where that has none.
+        preset_name: see `presets`; a close look and lift stay as they are in `start`, and are left out where that
+            has none.
         options: of the run.
         data: data cards or `FILE.json=IMAGES` pairs.
         trunk_weights: safetensors for the trunk. val: `FILE.json=IMAGES` pairs whose figures go into the card.
@@ -67,6 +69,8 @@ def train(
     begin = release.fill(model) if release else Start(load_trunk(model.trunk, trunk_weights))
     if not has_close_look(begin):
         model.close = None  # it is trained on what the others find: `train_close`
+    if not has_lift(begin):
+        model.lift = None  # `train_lift`
     if decode_once is None:
         photographs = None
         dataset: PoseDataset | PlannedDataset = PoseDataset(samples, anchors, preset.augmentation, options.seed,
@@ -161,6 +165,40 @@ def train_close(
         begin = replace(begin, text=f"{begin.text}; taught by {teacher.name}", use=use,
                         licences=behind.licences | begin.licences)  # fmt: skip
     folder = fit_close(preset, model, people, parts.data, begin, options, taught=taught)
+    if pairs:
+        measure(options.out, pairs)
+    return folder
+
+
+def train_lift(
+    preset_name: str, data: Sequence[str], options: LoopOptions, start: Path, collecting: CollectOptions,
+    val: Sequence[str] = (),
+) -> Path:  # fmt: skip
+    """Train what says the 3D of released weights' close look anew (`lcrnet.lift`), and measure the result.
+
+    Each view of a picture is looked at once (its people take 200 kB each); a step then costs some milliseconds.
+
+    Args:
+        preset_name: of a network with a lift. data: as for `train`, of people whose 3D is known. val: as for `train`.
+        options: of the run. start: the released ONNX file. collecting: how and where people are collected.
+
+    Returns:
+        the last checkpoint's folder.
+
+    Raises:
+        InputError: anything given is missing or does not fit, or nobody's 3D is known.
+    """
+    preset = find_preset(preset_name)
+    if not preset.lift:
+        raise InputError(f"found preset {preset.name}, which has no lift; take lcrnet-lite or lcrnet-base")
+    pairs = [_pair(text) for text in val]
+    parts = _Parts.read(preset, data, start, options.seed)
+    if parts.model.close is None or not has_close_look(parts.begin):
+        raise InputError(f"found no close look in {start}, wanted one whose 3D is lifted; train it with --close-look")
+    about = parts.about(of_no_account="lift.")
+    people = collect(parts.model, parts.dataset, replace(collecting, about=about), look_closely)
+    said = ask(parts.model.close, people, collecting.folder / "said")
+    folder = fit_lift(preset, parts.model, known_people(people, said), parts.data, parts.begin, options)
     if pairs:
         measure(options.out, pairs)
     return folder

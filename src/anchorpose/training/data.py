@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from anchorpose.core.errors import InputError
-from anchorpose.core.skeleton import LCR13
 from anchorpose.datasets.coco import read_coco
 from anchorpose.datasets.loader import Fresh
 from anchorpose.datasets.samples import Floats, Sample
 from anchorpose.lcrnet.anchors import AnchorPoses, build_anchors, random_views
 from anchorpose.synthesis.library import read_clip
+from anchorpose.synthesis.views import mirror_poses
 from anchorpose.training.fresh import read_fresh
 
 MOCAP_STRIDE = 10
@@ -61,16 +61,16 @@ class Data:
         Raises:
             InputError: there are too few 3D poses.
         """
-        own = np.array([p.joints3d for s in samples for p in s.people if not np.isnan(p.joints3d).any()])
+        own = whole_poses(samples)
         rng = np.random.default_rng(seed)
-        poses = [own.reshape(-1, 13, 3).astype(np.float32)]
+        poses = [own]
         if self.mocap:
             captured = np.concatenate([read_clip(path, MOCAP_STRIDE).poses for path in self.mocap])
             views = random_views(captured, 2, rng)
             wanted = int(MOCAP_SHARE * len(own)) if len(own) else len(views)
             poses.append(views[rng.permutation(len(views))[:wanted]])
         together = np.concatenate(poses)
-        together = np.concatenate([together, _mirrored3d(together)])
+        together = np.concatenate([together, mirror_poses(together)])
         if len(together) < count:
             raise InputError(
                 f"found {len(together)} 3D poses for {count} anchor-poses; give lifted 3D or motion capture"
@@ -139,5 +139,7 @@ def _source(entry: dict[str, Any], base: Path, card: str) -> Source:
     )  # fmt: skip
 
 
-def _mirrored3d(poses: Floats) -> Floats:
-    return np.asarray(poses[:, LCR13.flip] * [-1, 1, 1], dtype=np.float32)
+def whole_poses(samples: Sequence[Sample]) -> Floats:
+    """(n, 13, 3) metres: the 3D of all people of whom it is known whole."""
+    known = [p.joints3d for s in samples for p in s.people if not np.isnan(p.joints3d).any()]
+    return np.array(known, np.float32).reshape(-1, 13, 3)

@@ -79,7 +79,9 @@ def load_model(run: Path) -> tuple[LCRNet, Preset, dict[str, Any]]:
         raise InputError(f"the checkpoint {folder} has no {error}; train again") from None
     model = preset.build(anchors)
     if not any(name.startswith("close.") for name in weights):
-        model.close = None  # which is trained last
+        model.close = None  # which is trained after the rest
+    if not any(name.startswith("lift.") for name in weights):
+        model.lift = None  # which is trained last
     load_averaged(model, folder, preset.name)
     return model.eval(), preset, card
 

@@ -12,6 +12,7 @@ from anchorpose.lcrnet.anchors import AnchorPoses
 from anchorpose.lcrnet.close_look import CloseLook
 from anchorpose.lcrnet.heads import PoseHead
 from anchorpose.lcrnet.integration import IntegrationOptions
+from anchorpose.lcrnet.lift import Lift
 from anchorpose.lcrnet.localization import Localization
 from anchorpose.lcrnet.model import LCRNet
 from anchorpose.lcrnet.movenet import LIGHTNING, THUNDER
@@ -32,6 +33,7 @@ class Preset:
         trunk_rate: learning rate of the trunk over that of the rest. tuned_rate: that of other released weights.
         second_width: channels of the second pass; 0 leaves it out. passes: how often it looks at inference.
         close_width: of the close look; 0 leaves it out. close_trunk: `movenet-thunder` or `movenet-lightning`.
+        lift: width of what says the close look's 3D anew; 0 leaves it out.
         anchors: K. width: channels of the pyramid. hidden: of the two fully connected layers.
         ranks: of their weights and of the regression's (`lcrnet.heads.PoseHead`).
         anchor_sizes: of the RPN, pixels, for each level.
@@ -79,6 +81,7 @@ class Preset:
     second_width: int = 0
     close_width: int = 0
     close_trunk: str = "movenet-thunder"
+    lift: int = 0
     passes: int = 1
     people: PeopleOptions = field(default_factory=PeopleOptions)
     integration: IntegrationOptions = field(default_factory=IntegrationOptions)
@@ -103,7 +106,8 @@ class Preset:
         return LCRNet(trunk, pyramid, localization, head, anchors, frozen=self.frozen, regions=self.regions,
                       positive_share=self.positive_share, smooth_l1_beta=self.smooth_l1_beta,
                       max_proposals=self.max_proposals, second=second, passes=self.passes,
-                      people=self.people, close=self._close_look())  # fmt: skip
+                      people=self.people, close=self._close_look(),
+                      lift=Lift(self.lift) if self.lift else None)  # fmt: skip
 
     def _close_look(self) -> CloseLook | None:
         trunks = {"movenet-thunder": THUNDER, "movenet-lightning": LIGHTNING}
@@ -117,7 +121,7 @@ _LITE = Preset(
     loss_weights={"regression2d": 10.0, "regression3d": 4.0, "visibility": 0.5, "second_heat": 1.0, "second3d": 4.0,
                   "second_visibility": 0.5},
     learning_rate=1e-3, weight_decay=0.05, dropout=0.1, batch_size=8, frozen_blocks=6, trunk_rate=0.03, tuned_rate=0.1,
-    second_width=64, close_width=64, close_trunk="movenet-lightning", max_side=384,
+    second_width=64, close_width=64, close_trunk="movenet-lightning", lift=512, max_side=384,
     # Full rank's figures in 0.88 of its time; half of these cost 0.006 of PCK (`benchmarks/ablation.py --ranks`).
     ranks=(64, 96, 128),
     augmentation=Augmentation(rotation=25.0),

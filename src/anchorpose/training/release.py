@@ -23,7 +23,7 @@ METADATA_KEY = "anchorpose"
 HALF_SUFFIX = "_fp16"
 """Ends the names of tensors that a release stores as fp16."""
 _DECIMALS = 6
-_LATER = ("second.", "close.")
+_LATER = ("second.", "close.", "lift.")
 """Parts that a start without them leaves fresh."""
 _STEM = "close.trunk.trunk.stem.weight"
 """Tells one trunk of a close look from another."""
@@ -93,8 +93,8 @@ class Release:
         self.tensors |= {n: torch.tensor(values) for n, values in metadata.get("tensors", {}).items()}
 
     def fill(self, model: LCRNet) -> Start:
-        """Put the tensors into a network of the same preset; a second pass or close look that the file lacks
-        starts fresh, and so does a close look of another trunk.
+        """Put the tensors into a network of the same preset; a second pass, close look or lift that the file
+        lacks starts fresh, and so does a close look of another trunk.
 
         Returns:
             which tensors were put in, and what the file's card says of their data.

@@ -24,6 +24,8 @@ Floats = NDArray[np.floating]
 WINDOW = 0.1
 """Seconds, standard deviation of the smoothing. Of 0.05 to 0.3, on the sequences of docs/video.md: shorter ones leave
 jitter in, longer ones lose what is gained."""
+OFF_3D = 0.1
+"""Metres that x and y of PoseBERT's poses count as off: more than of the detector's, whose 3D knows its 2D."""
 FARTHEST = REACH * WINDOW
 """Seconds from a time that its smoothing reaches."""
 
@@ -64,9 +66,9 @@ def towards_sight(poses: Floats, times: Floats, seen: Sight, camera: Camera, len
         return poses.astype(np.float32)
     rows = np.searchsorted(times, seen.times)
     errors = confident_errors(seen.joint_scores, seen.joints2d)
-    offsets = offsets_to_rays(seen.joints2d, poses[rows], seen.translation, camera, errors).reshape(len(rows), -1)
-    wide = np.full((len(times), offsets.shape[1]), np.nan)
-    wide[rows] = local_mean(offsets, seen.times, WINDOW)
+    offsets = offsets_to_rays(seen.joints2d, poses[rows], seen.translation, camera, errors, OFF_3D)
+    wide = np.full((len(times), offsets[0].size), np.nan)
+    wide[rows] = local_mean(offsets.reshape(len(rows), -1), seen.times, WINDOW)
     filled, _ = interpolate(wide, times, np.inf)
     moved = poses.astype(np.float64)
     moved[..., :2] += np.nan_to_num(filled).reshape(len(times), -1, 2)

@@ -59,6 +59,13 @@ class StoredPeople:
     def __len__(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0
 
+    def described(self) -> tuple[Tensor, SecondTarget]:
+        """(n, 4) regions of all of them and what is known of them; without their maps."""
+        columns = {name: torch.from_numpy(np.concatenate([c[name] for c in self._columns]))
+                   for name in self._columns[0]}  # fmt: skip
+        regions = columns.pop("regions")
+        return regions, SecondTarget(picture=torch.zeros(len(regions), dtype=torch.long), **columns)
+
     def take(self, rows: NDArray[np.int64]) -> Stored:
         """Some of them, in the order of their positions."""
         rows = np.sort(rows)
