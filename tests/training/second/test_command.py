@@ -1,4 +1,4 @@
-"""`anchorpose train --second-pass` and `--close-look` from outside, on the released weights."""
+"""`anchorpose train --second-pass`, `--close-look` and `--lift` from outside, on the released weights."""
 
 import json
 import subprocess
@@ -102,6 +102,56 @@ def test_a_close_look_is_added_to_released_weights_and_exported(
     export_and_detect(out, next(images.glob("*.png")), tmp_path)
 
 
+@pytest.fixture
+def known_folder(tmp_path):
+    """(annotations, images): photographs; what the released network says of their people counts as the truth."""
+    import shutil
+
+    import anchorpose as library
+    from anchorpose.core.skeleton import LCR13
+    from anchorpose.io.images import read_image
+    from tests.training.test_export import PHOTOS
+
+    images, entries, people = tmp_path / "photos", [], []
+    images.mkdir()
+    network = library.load("lcrnet-lite")
+    for number, photo in enumerate(sorted(PHOTOS.glob("*.jpg"))[:3], 1):
+        shutil.copy(photo, images)
+        picture = read_image(photo)
+        height, width = picture.shape[:2]
+        entries.append({"id": number, "file_name": photo.name, "width": width, "height": height})
+        for pose in network(picture):
+            x1, y1, x2, y2 = map(float, pose.boxes[0])
+            flagged = [value for x, y in pose.joints2d[0].tolist() for value in (x, y, 2)]
+            people.append({"id": len(people) + 1, "image_id": number, "category_id": 1, "iscrowd": 0,
+                           "bbox": [x1, y1, x2 - x1, y2 - y1], "area": (x2 - x1) * (y2 - y1), "num_keypoints": 13,
+                           "keypoints": flagged, "joints2d": pose.joints2d[0].tolist(),
+                           "joints3d": pose.joints3d[0].tolist()})  # fmt: skip
+    path = tmp_path / "known.json"
+    path.write_text(json.dumps({"images": entries, "annotations": people, "categories": [
+        {"id": 1, "name": "person", "keypoints": list(LCR13.joints)}]}))  # fmt: skip
+    return path, images
+
+
+@pytest.mark.slow
+def test_the_lift_of_released_weights_goes_on_and_exports(known_folder, coco_folder, tmp_path):
+    annotations, images = known_folder
+    out = tmp_path / "run"
+    start = ("train", "lcrnet-lite", "--lift", "--start", "lcrnet-lite", "--workers", "0")
+    done = anchorpose(*start, "--data", f"{annotations}={images}", "--out", out, "--minutes", "0.05")
+    assert done.returncode == 0, done.stderr
+    card = json.loads((out / "last" / "card.json").read_text())
+    assert card["lift_stage"]["looks"] >= 3
+    assert card["lift_stage"]["bodies"] >= 3
+    assert "COCO val2017 subset (train split)" in card["data"], "the licences of the start stay"
+    export_and_detect(out, next(images.glob("*.jpg")), tmp_path)
+    annotations, images = coco_folder
+    done = anchorpose(*start, "--data", f"{annotations}={images}", "--out", tmp_path / "flat", "--minutes", "0.05")
+    assert done.returncode == 2
+    assert "found nobody among" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.slow
 def test_weights_without_a_close_look_are_whole_but_teach_none(coco_folder, tmp_path, capsys):
     """What the first stages of a training from scratch export."""
@@ -151,3 +201,21 @@ def test_a_close_look_needs_a_trunk_or_weights_that_have_one(coco_folder, tmp_pa
     assert main(["train", "lcrnet-base", "--second-pass", *arguments[1:], "--teacher", "lcrnet-base"]) == 2
     assert "found --teacher, which the training of the second pass does not take" in capsys.readouterr().err
     assert not (tmp_path / "people").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [(["--lift"], "found no --start"),
+     (["--lift", "--start", "lcrnet-lite", "--teacher", "lcrnet-base"], "found --teacher, which the training of"),
+     (["--lift", "--close-look", "--start", "lcrnet-lite"], "found --close-look and --lift, wanted one")],
+)  # fmt: skip
+def test_what_the_lift_does_not_take(more, said, capsys):
+    assert main(["train", "lcrnet-lite", "--data", "x.json=y", *more]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_network_without_a_lift(capsys, coco_folder):
+    annotations, images = coco_folder
+    arguments = ["--lift", "--start", "lcrnet-lite", "--data", f"{annotations}={images}"]
+    assert main(["train", "lcrnet-vgg16", *arguments]) == 2
+    assert "lcrnet-vgg16, which has no lift" in capsys.readouterr().err

@@ -182,7 +182,7 @@ def test_errors_are_learnt_from_people_with_labels_of_every_joint(lifted, tmp_pa
     assert np.isfinite(read_card(folder)["progress"]["loss"])
 
 
-def test_bodies_of_data_are_those_known_whole(coco_folder):
+def test_bodies_of_data_are_those_known_whole(coco_folder):  # noqa: F811
     from anchorpose.datasets.coco import read_coco
 
     annotations, images = coco_folder
