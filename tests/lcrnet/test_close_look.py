@@ -98,7 +98,7 @@ def test_unlikely_people_stay_as_they_are(close):
     )  # fmt: skip
     whole = LCRNet.__new__(LCRNet)
     torch.nn.Module.__init__(whole)
-    whole.close, whole.people = close, PeopleOptions(min_quality=0.3)
+    whole.close, whole.people, whole.lift = close, PeopleOptions(min_quality=0.3), None
     image = (picture(4) * 255).to(torch.uint8)
     with torch.inference_mode():
         found = whole.look_closely(image, people)
