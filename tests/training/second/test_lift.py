@@ -21,7 +21,7 @@ from anchorpose.training.second import lift as lift_module  # noqa: E402
 from anchorpose.training.second.close import look_closely  # noqa: E402
 from anchorpose.training.second.collect import CollectOptions, collect  # noqa: E402
 from anchorpose.training.second.lift import LiftStage, Looks, elsewhere, fit_lift, known_people, turned  # noqa: E402
-from anchorpose.training.second.taught import Taught, ask  # noqa: E402
+from anchorpose.training.second.taught import ask  # noqa: E402
 from anchorpose.training.second.turned import Turned, Turning  # noqa: E402
 from tests.datasets.conftest import coco_folder  # noqa: E402, F401
 from tests.lcrnet.conftest import body  # noqa: E402
@@ -46,8 +46,6 @@ def test_bodies_are_seen_from_all_sides_as_wrong_as_others_were():
     torch.testing.assert_close(found.joints3d - found.true3d, looks.joints3d - looks.true3d, atol=1e-5, rtol=0)
     assert torch.equal(found.log_error, looks.log_error)
     # The bodies' bones are as long as they were, whichever side they are seen from.
-    for pose in (found.true3d, bodies):
-        assert pose.shape == (400, 13, 3)
     child, parent = np.array(LCR13.bones).T
     lengths = [(p[:, child] - p[:, parent]).norm(dim=2).sort(1).values for p in (found.true3d, bodies)]
     torch.testing.assert_close(*lengths, atol=1e-4, rtol=0)
@@ -166,7 +164,6 @@ def test_known_people_are_those_of_whom_the_look_is_sure_and_all_is_known(lifted
     torch.testing.assert_close(pixels, said.joints2d[rows], atol=1e-3, rtol=0)
     torch.testing.assert_close(found.log_error.exp(), said.errors[rows])
     torch.testing.assert_close(found.visibility.sigmoid(), said.visibility[rows].clamp(1e-4, 1 - 1e-4))
-    assert isinstance(said, Taught)
 
 
 def test_errors_are_learnt_from_people_with_labels_of_every_joint(lifted, tmp_path):
