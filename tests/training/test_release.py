@@ -79,3 +79,17 @@ def test_the_command_line_trains_on_from_the_released_weights(coco_folder, tmp_p
     assert max(moved[n] for n in moved if n.startswith(f"trunk.trunk.blocks.{early}.")) > 0
     assert 0 < moved["head.classify.weight"] < 0.01
     assert json.loads((tmp_path / "run" / "last" / "card.json").read_text())["preset"]["name"] == "lcrnet-lite"
+
+
+def test_a_lift_is_of_the_close_look_that_it_was_trained_on():
+    """Weights with another trunk's close look are no start for either."""
+    release = Release(find_model("lcrnet-lite"))
+    model = find_preset("lcrnet-base").build(release.anchors)
+    start = release.fill(model)
+    assert not any(name.startswith(("close.", "lift.")) for name in start.released)
+    assert any(name.startswith("second.") for name in start.released)
+    poses = torch.rand(2, 13, 3)
+    with torch.inference_mode():
+        assert torch.equal(model.lift(torch.rand(2, 13, 2), torch.full((2, 13), -3.0), torch.rand(2, 13), poses), poses)
+    own = release.fill(find_preset("lcrnet-lite").build(release.anchors))
+    assert any(name.startswith("lift.") for name in own.released)

@@ -42,7 +42,8 @@ class Lift(nn.Module):
         """The 3D joints (s, 13, 3) metres, relative to the body centre, anew; as they are before any training.
 
         Args:
-            joints2d: (s, 13, 2) in any unit. log_error: (s, 13) log of the expected absolute error, in that unit.
+            joints2d: (s, 13, 2) coordinates of the region that was looked at. log_error: (s, 13) log of their expected
+                absolute error, shares of its side.
             visibility: (s, 13) logits. joints3d: (s, 13, 3) metres, relative to the body centre.
         """
         x = torch.relu(self.enter(_numbers(joints2d, log_error, visibility, joints3d)))

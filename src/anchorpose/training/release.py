@@ -23,7 +23,9 @@ METADATA_KEY = "anchorpose"
 HALF_SUFFIX = "_fp16"
 """Ends the names of tensors that a release stores as fp16."""
 _DECIMALS = 6
-_LATER = ("second.", "close.", "lift.")
+_OF_TRUNK = ("close.", "lift.")
+"""Parts that know one trunk of a close look: the lift was trained on what that finds."""
+_LATER = ("second.", *_OF_TRUNK)
 """Parts that a start without them leaves fresh."""
 _STEM = "close.trunk.trunk.stem.weight"
 """Tells one trunk of a close look from another."""
@@ -94,7 +96,7 @@ class Release:
 
     def fill(self, model: LCRNet) -> Start:
         """Put the tensors into a network of the same preset; a second pass, close look or lift that the file
-        lacks starts fresh, and so does a close look of another trunk.
+        lacks starts fresh, and so do a close look of another trunk and its lift.
 
         Returns:
             which tensors were put in, and what the file's card says of their data.
@@ -105,7 +107,7 @@ class Release:
         own = model.state_dict()
         wanted = list(_trained(model))  # the network was built with these anchors
         for part in _LATER:
-            if not any(n.startswith(part) for n in self.tensors) or (part == "close." and self._other_trunk(own)):
+            if not any(n.startswith(part) for n in self.tensors) or (part in _OF_TRUNK and self._other_trunk(own)):
                 wanted = [n for n in wanted if not n.startswith(part)]
         absent = [n for n in wanted if n not in self.tensors or self.tensors[n].shape != own[n].shape]
         if absent:

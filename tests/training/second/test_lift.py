@@ -179,6 +179,13 @@ def test_errors_are_learnt_from_people_with_labels_of_every_joint(lifted, tmp_pa
     assert np.isfinite(read_card(folder)["progress"]["loss"])
 
 
+def test_data_without_bodies_is_refused(lifted, tmp_path, monkeypatch):
+    preset, model, data, _ = lifted
+    monkeypatch.setattr(lift_module, "whole_poses", lambda samples: np.zeros((0, 13, 3), np.float32))
+    with pytest.raises(InputError, match="wanted bodies to see from elsewhere"):
+        fit_lift(preset, model, some_looks(20), data, Start("fresh"), LoopOptions(tmp_path), STAGE)
+
+
 def test_bodies_of_data_are_those_known_whole(coco_folder):  # noqa: F811
     from anchorpose.datasets.coco import read_coco
 

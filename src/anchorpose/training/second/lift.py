@@ -141,6 +141,9 @@ def fit_lift(
     model.requires_grad_(False).eval()
     lift.requires_grad_(True)
     bodies = torch.from_numpy(whole_poses(data.samples()))
+    if not len(bodies):
+        raise InputError("found nobody in the data's pictures whose 3D is known whole, wanted bodies to see from "
+                         "elsewhere; add pictures of anchorpose synthesize render")  # fmt: skip
     own = round(stage.seen * stage.batch_size)
     wrong = looks.rows(looks.true2d.isfinite().flatten(1).all(1))
     if not len(wrong.true2d):
