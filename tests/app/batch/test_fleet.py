@@ -76,13 +76,18 @@ def start(source: Path, out: Path, tiny: Path, *options: str) -> subprocess.Pope
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def at_work(out: Path) -> dict[str, int]:
-    """Attempts at each shard that is not done, by its key."""
-    counts = {}
+def notes(out: Path) -> dict[str, dict[str, Any]]:
+    """What is noted on each shard that is not done, by its key."""
+    found = {}
     for path in (out / "_started").glob("[!.]*.json"):
         with contextlib.suppress(FileNotFoundError):  # it is done by now
-            counts[path.stem] = int(json.loads(path.read_text())["count"])
-    return counts
+            found[path.stem] = json.loads(path.read_text())
+    return found
+
+
+def at_work(out: Path) -> dict[str, int]:
+    """Attempts at each shard that is not done, by its key."""
+    return {key: int(told["count"]) for key, told in notes(out).items()}
 
 
 class Watch(threading.Thread):
@@ -170,7 +175,10 @@ def test_a_killed_command_goes_on_where_it_was(cluster: Cluster, inputs: Path, t
 
 
 class Killer(threading.Thread):
-    """Kills the job's actors once in each of the first three attempts at the shard `key`."""
+    """Kills the job's actors once in each of the first three attempts at the shard `key`, while it is at an input.
+
+    The first attempt does not note its input; a death before the later ones do is nobody's.
+    """
 
     def __init__(self, out: Path, key: str, command: int) -> None:
         super().__init__(daemon=True)
@@ -178,8 +186,9 @@ class Killer(threading.Thread):
 
     def run(self) -> None:
         while not self.over.wait(0.005):
-            attempt = at_work(self.out).get(self.key, 0)
-            if attempt in {1, 2, 3} - self.killed:
+            told = notes(self.out).get(self.key, {"count": 0, "at": None})
+            attempt = int(told["count"])
+            if attempt in {1, 2, 3} - self.killed and (attempt == 1 or told["at"] is not None):
                 self.killed.add(attempt)
                 for process in psutil.Process(self.command).children(recursive=True):
                     with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
