@@ -50,8 +50,8 @@ LOOKS = (*((n, WINDOW) for n in range(1, PASSES + 1)), (1, WHOLE))
 OUTPUT_LAYERS = ("head.classify", "head.regress")
 PHOTOGRAPHS = 20  # of each folder
 REPLAY = 3  # a step's features are those of a frozen trunk; each is learnt from some four times
-# Looks at each person in turn, and the quality that the second pass must expect of a person for them.
-CLOSE = ((0, 0.0), (1, 0.0), (1, 0.2), (1, 0.4), (2, 0.0))
+# Looks at each person in turn, the quality that the second pass must expect of a person for them, whether 3D is lifted.
+CLOSE = ((0, 0.0, True), (1, 0.0, True), (1, 0.2, True), (1, 0.4, True), (1, 0.4, False), (2, 0.0, True))
 FIGURES = ("coco AP", "coco AP50", "lspe PCK", "MPJPE", "PA-MPJPE", "3DPCK", "ms of integration")
 
 
@@ -170,23 +170,25 @@ def closely(model: LCRNet, path: Path, max_side: int) -> Answer:
     image = read_image(path)
     padded, factor = letterbox(image, max_side)
     picture, back = torch.from_numpy(padded)[None], (1 / factor[0], 1 / factor[1])
-    close, model.close = model.close, None
+    close, lift, model.close = model.close, model.lift, None
     found, people = model(picture)
     model.close = close
     assert people is not None
     said = []
-    for looks, quality in CLOSE:
-        model.people, now = replace(model.people, min_quality=quality), people
+    for looks, quality, lifted in CLOSE:
+        model.people, model.lift, now = replace(model.people, min_quality=quality), lift if lifted else None, people
         for _ in range(looks):
             now = model.look_closely(picture.permute(0, 3, 1, 2), now)
         said.append(Refined(*(t.numpy() for t in now)).scaled(back))
+    model.lift = lift
     proposals = Proposals(*(t.numpy() for t in found)).scaled(back)
     return Answer(image.shape[1], image.shape[0], proposals, tuple(said))
 
 
 def close_rows(preset: Preset) -> list[Row]:
     """A row for each of `CLOSE`."""
-    names = [f"close look, {n} time{'s' * (n > 1)}, from quality {q}" if n else "second pass alone" for n, q in CLOSE]
+    names = [f"close look, {n} time{'s' * (n > 1)}, from quality {q}{', no lift' * (not lifted)}"
+             if n else "second pass alone" for n, q, lifted in CLOSE]  # fmt: skip
     return [Row(name, preset.integration, i + 1) for i, name in enumerate(names)]
 
 

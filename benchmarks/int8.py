@@ -24,7 +24,7 @@ from anchorpose.io.images import read_image
 from anchorpose.io.letterbox import letterbox
 from anchorpose.training.low_rank import choose
 
-SIDE = 448
+SIDE = 384  # pixels, as the released preset takes photographs
 
 
 class Photographs(CalibrationDataReader):
