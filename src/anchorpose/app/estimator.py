@@ -19,7 +19,7 @@ from anchorpose.core.skeleton import LCR13
 from anchorpose.io.images import read_image
 from anchorpose.io.letterbox import LARGEST, SMALLEST, letterbox
 from anchorpose.lcrnet.integration import IntegrationOptions, People, Proposals, integrate
-from anchorpose.lcrnet.placement import along_rays, place
+from anchorpose.lcrnet.placement import along_rays, in_camera_axes, place
 from anchorpose.lcrnet.refinement import Refined, joint_confidence
 
 DEFAULT_MODEL = "lcrnet-lite"
@@ -146,12 +146,14 @@ class Estimator:
 
 def _to_poses(people: People, camera: Camera) -> Poses:
     """Integrated people, already best first, with a place in the camera frame and a state for each joint."""
-    joints3d, translation = people.joints3d, place(people.joints2d, people.joints3d, camera, people.visibility)
+    joints3d = in_camera_axes(people.joints2d, people.joints3d, camera)
+    translation = place(people.joints2d, joints3d, camera, people.visibility)
     if people.errors is not None:
         joints3d, translation = along_rays(people.joints2d, joints3d, translation, camera, people.errors)
     states = joint_states(people.joints2d, people.visibility, camera)
+    hypotheses = tuple(replace(h, joints3d=in_camera_axes(h.joints2d, h.joints3d, camera)) for h in people.hypotheses)
     return Poses(LCR13, camera, people.scores, people.boxes, people.joints2d, joints3d, translation,
-                 joint_confidence(people), states, people.hypotheses, joint_errors=people.errors)  # fmt: skip
+                 joint_confidence(people), states, hypotheses, joint_errors=people.errors)  # fmt: skip
 
 
 def joint_states(joints2d: NDArray[np.floating], visibility: NDArray[np.floating], camera: Camera) -> NDArray[np.uint8]:

@@ -76,3 +76,18 @@ class Camera:
     def from_dict(cls, data: dict[str, Any]) -> Camera:
         """Inverse of `to_dict`."""
         return cls(**data)
+
+
+def looking_along(directions: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(n, 3) directions in the camera frame -> (n, 3, 3) rotations from the axes of a camera that looks along each of
+    them, turned there the shortest way, to those of the camera. Directions of NaN turn nothing.
+
+    Args:
+        directions: of any length, not straight backwards.
+    """
+    known = np.isfinite(directions).all(1, keepdims=True)
+    given = np.where(known, directions, [0.0, 0.0, 1.0]).astype(np.float64)
+    x, y, z = (given / np.linalg.norm(given, axis=1, keepdims=True)).T
+    across = -x * y / (1 + z)
+    rows = ((1 - x * x / (1 + z), across, x), (across, 1 - y * y / (1 + z), y), (-x, -y, z))
+    return np.moveaxis(np.array(rows), 2, 0)

@@ -81,15 +81,17 @@ def mirrored(person: Person, width: float) -> Person:
     joints2d, joints3d = person.joints2d[flip].copy(), person.joints3d[flip].copy()
     joints2d[:, 0] = width - joints2d[:, 0]
     joints3d[:, 0] *= -1
+    centre3d = (person.centre3d * [-1, 1, 1]).astype(np.float32)
     box = np.array([width - x2, y1, width - x1, y2], dtype=np.float32)
-    return replace(person, box=box, joints2d=joints2d, joints3d=joints3d, visible=person.visible[flip])
+    return replace(person, box=box, joints2d=joints2d, joints3d=joints3d, centre3d=centre3d,
+                   visible=person.visible[flip])  # fmt: skip
 
 
 def _person(annotation: dict[str, Any], skeleton: Skeleton, guess: tuple[Floats, Floats] | None) -> Person:
     person = Person(box=boxes.from_xywh(annotation["bbox"]))
     if "joint_state" in annotation:  # synthesised: everything is known
         return replace(person, joints2d=lcr13_rows(annotation, "joints2d", 2),
-                       joints3d=lcr13_rows(annotation, "joints3d", 3),
+                       joints3d=lcr13_rows(annotation, "joints3d", 3), centre3d=_centre3d(annotation),
                        visible=_known_states(annotation["joint_state"]))  # fmt: skip
     if guess is None and "joints3d" in annotation:  # lifted
         guess = lcr13_rows(annotation, "joints2d", 2), lcr13_rows(annotation, "joints3d", 3)
@@ -117,6 +119,12 @@ def lcr13_rows(annotation: dict[str, Any], name: str, width: int) -> Floats:
         raise InputError(f"annotation {annotation.get('id')} has {name} that are not {len(LCR13)} x {width} numbers; "
                          "write the file anew with anchorpose synthesize")  # fmt: skip
     return np.array([[np.nan] * width if r is None else r for r in rows], dtype=np.float32)
+
+
+def _centre3d(annotation: dict[str, Any]) -> Floats:
+    """(3,) the `translation` of a synthesised annotation; NaN where it is null."""
+    place = annotation.get("translation") or [np.nan] * 3
+    return np.array([np.nan if v is None else v for v in place], np.float32)
 
 
 def _known_states(names: list[str]) -> NDArray[np.int8]:

@@ -65,10 +65,12 @@ class Frame3D:
         joints2d, joints3d = _chosen(self.joints2d, source), _chosen(self.joints3d, source)
         visible = np.where(source >= 0, self.visible[:, source], UNKNOWN).astype(np.int8)
         visible = _mark_outside(visible, joints2d, self.size)
-        joints3d = joints3d - body_centre(joints3d)[:, None]
+        centre = body_centre(joints3d)
+        joints3d = joints3d - centre[:, None]
         around = boxes.around(joints2d, BOX_MARGIN) if self.boxes is None else self.boxes
         keep = ~np.isnan(around).any(1) & _inside(around, self.size)
-        people = tuple(Person(around[i].astype(np.float32), joints2d[i], visible[i], joints3d[i].astype(np.float32))
+        people = tuple(Person(around[i].astype(np.float32), joints2d[i], visible[i], joints3d[i].astype(np.float32),
+                              centre[i].astype(np.float32))
                        for i in np.flatnonzero(keep))  # fmt: skip
         return Sample(self.image, people, self.exhaustive, sequence=self.sequence, frame=self.frame,
                       activity=self.activity)  # fmt: skip

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from anchorpose.core.camera import looking_along
 from anchorpose.core.skeleton import LCR13, Skeleton
 
 Floats = NDArray[np.float32]
@@ -66,6 +67,7 @@ class Person:
         joints2d: (13, 2) pixels, NaN where unlabelled; may lie outside the image.
         visible: (13,) 1 can be seen, 0 hidden or outside, -1 unknown.
         joints3d: (13, 3) metres, camera axes, relative to the body centre; NaN where unknown.
+        centre3d: (3,) metres, the body centre in the camera frame; NaN where unknown.
         annotation: the original labels, where the reader of the data set keeps them.
     """
 
@@ -73,12 +75,20 @@ class Person:
     joints2d: Floats = field(default_factory=lambda: _missing(2))
     visible: NDArray[np.int8] = field(default_factory=lambda: np.full(J, UNKNOWN, dtype=np.int8))
     joints3d: Floats = field(default_factory=lambda: _missing(3))
+    centre3d: Floats = field(default_factory=lambda: np.full(3, np.nan, np.float32))
     annotation: Annotation | None = None
 
     @property
     def labelled(self) -> NDArray[np.bool_]:
         """(13,) joints with a 2D label."""
         return ~np.isnan(self.joints2d[:, 0])
+
+    @property
+    def facing3d(self) -> Floats:
+        """(13, 3) `joints3d` in the axes of a camera that looks straight at the person, which is what the network says
+        (`lcrnet.placement.in_camera_axes`); as they are where nobody knows from where the person was seen, as in lifted
+        photographs, whose 3D comes from cut-outs."""
+        return np.asarray(self.joints3d @ looking_along(self.centre3d[None])[0], np.float32)
 
 
 @dataclass(frozen=True)

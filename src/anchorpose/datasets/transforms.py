@@ -142,13 +142,19 @@ def show(image: Image, view: View, size: int) -> Image:
 
 
 def move_people(people: tuple[Person, ...], view: View, width: int, size: int) -> list[Person]:
-    """The people of a photograph of that width as they are in the picture."""
-    moved = [mirrored(p, width) for p in people] if view.mirror else list(people)
+    """The people of a photograph of that width as they are in the picture, in 3D as whoever looks straight at each."""
+    moved = [facing(p) for p in people]
+    moved = [mirrored(p, width) for p in moved] if view.mirror else moved
     moved = [keep_inside(transform_person(p, view.matrix, view.angle), size) for p in moved]
     moved = [p for p in moved if boxes.area(boxes.clip(p.box, size, size)) > 0]
     for occluder in view.occluders:
         moved = [replace(p, visible=np.where(occluder.covers(p.joints2d), 0, p.visible).astype(np.int8)) for p in moved]
     return moved
+
+
+def facing(person: Person) -> Person:
+    """The person with `Person.facing3d` as 3D; from where they were seen is then no matter any more."""
+    return replace(person, joints3d=person.facing3d, centre3d=np.full(3, np.nan, np.float32))
 
 
 def random_similarity(

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from anchorpose.core.camera import Camera
+from anchorpose.core.camera import Camera, looking_along
 from anchorpose.core.poses import body_centre
 
 Array = NDArray[np.floating[Any]]
@@ -54,6 +54,26 @@ def place(joints2d: Array, joints3d: Array, camera: Camera, weights: Array | Non
     refined = _refine(start, points, pixels, w, camera, np.where(placeable, nearest, 0.0))
     chosen = np.where(trusted[:, None], refined, start)
     return np.where(placeable[:, None], chosen, np.nan).astype(np.float32)
+
+
+def in_camera_axes(joints2d: Array, joints3d: Array, camera: Camera) -> NDArray[np.float32]:
+    """3D poses in the axes of the camera, of poses as a camera that looks straight at each person would see them.
+
+    The network sees people cut out of the picture, and a cut-out does not tell where in the picture it was: somebody at
+    the side, who faces the camera's plane, looks turned. So the network speaks of the ray through the person, and
+    whoever knows the camera turns its poses into the camera's axes. The papers of LCR-Net leave this out.
+
+    Args:
+        joints2d: (n, 13, 2) pixels, of LCR13; the ray goes through the body centre.
+        joints3d: (n, 13, 3) metres, relative to the body centre, z along the ray.
+        camera: intrinsics in the same pixels.
+
+    Returns:
+        (n, 13, 3) metres, relative to the body centre, camera axes; as they were where the ray is not known.
+    """
+    rays = (body_centre(joints2d) - _centre(camera)) / _focal(camera)
+    turns = looking_along(np.concatenate([rays, np.ones((len(rays), 1))], axis=1))
+    return np.asarray(joints3d @ np.swapaxes(turns, 1, 2), np.float32)
 
 
 def along_rays(

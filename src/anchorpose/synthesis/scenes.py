@@ -61,7 +61,7 @@ class ScenePerson:
     def as_person(self) -> Person:
         """The same person as a training sample's."""
         visible = np.select([self.states == JointState.VISIBLE, self.states == JointState.MISSING], [1, -1], 0)
-        return Person(self.box, self.joints2d, visible.astype(np.int8), self.joints3d)
+        return Person(self.box, self.joints2d, visible.astype(np.int8), self.joints3d, self.translation)
 
 
 @dataclass(frozen=True)

@@ -140,6 +140,6 @@ def _source(entry: dict[str, Any], base: Path, card: str) -> Source:
 
 
 def whole_poses(samples: Sequence[Sample]) -> Floats:
-    """(n, 13, 3) metres: the 3D of all people of whom it is known whole."""
-    known = [p.joints3d for s in samples for p in s.people if not np.isnan(p.joints3d).any()]
+    """(n, 13, 3) metres: the 3D of all people of whom it is known whole, as `Person.facing3d`."""
+    known = [p.facing3d for s in samples for p in s.people if not np.isnan(p.joints3d).any()]
     return np.array(known, np.float32).reshape(-1, 13, 3)
