@@ -12,6 +12,7 @@ import anchorpose
 from anchorpose import Camera, InputError, JointState
 from anchorpose.app.estimator import find_model, joint_states
 from anchorpose.core.boxes import around
+from anchorpose.core.camera import looking_along
 from anchorpose.core.poses import body_centre
 from anchorpose.io.letterbox import ENLARGE, letterbox
 
@@ -56,13 +57,25 @@ def test_proposals_are_scaled_on_both_axes(tiny: Path) -> None:
 
 
 def test_people_are_placed_where_they_project_to_their_joints(tiny: Path) -> None:
-    camera = Camera(500, 500, 256, 150, 512, 300)
+    camera = Camera(500, 500, 400, 80, 512, 300)  # looks straight at them
     poses = anchorpose.load(tiny)(picture(512, 300, (400, 80)), camera)
     assert poses.camera is camera
     np.testing.assert_allclose(poses.camera.project(poses.joints3d_camera), poses.joints2d, atol=1.0)
     np.testing.assert_allclose(body_centre(poses.joints3d[0]), 0, atol=1e-6)
     # The pose is flat, so that depth is focal length times metres over pixels: 20 pixels a metre at half size.
     np.testing.assert_allclose(poses.translation[0, 2], 500 / 40, rtol=0.01)
+
+
+def test_people_beside_the_optical_axis_are_turned_into_the_cameras_axes(tiny: Path) -> None:
+    """The network says the same of a cut-out wherever the camera points; its ray is what makes the difference."""
+    estimator, image = anchorpose.load(tiny), picture(512, 300, (400, 80))
+    straight = []
+    for camera in (Camera(500, 500, 400, 80, 512, 300), Camera(500, 500, 256, 150, 512, 300)):
+        poses = estimator(image, camera)
+        rays = (body_centre(poses.joints2d) - [camera.cx, camera.cy]) / 500
+        straight.append(poses.joints3d @ looking_along(np.append(rays, [[1.0]], axis=1)))
+    np.testing.assert_allclose(straight[0], straight[1], atol=1e-6)
+    assert np.abs(poses.joints3d - straight[1]).max() > 0.05
 
 
 def test_a_camera_for_another_size_is_refused(tiny: Path) -> None:

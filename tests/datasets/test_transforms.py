@@ -4,13 +4,16 @@ import cv2
 import numpy as np
 import pytest
 
+from anchorpose.core.camera import Camera
 from anchorpose.core.skeleton import LCR13
+from anchorpose.datasets.coco import mirrored
 from anchorpose.datasets.samples import Person
 from anchorpose.datasets.transforms import (
     Augmentation,
     View,
     augment,
     draw_view,
+    facing,
     keep_inside,
     move_people,
     random_similarity,
@@ -19,6 +22,7 @@ from anchorpose.datasets.transforms import (
     to_centres,
     transform_person,
 )
+from anchorpose.lcrnet.placement import in_camera_axes
 
 
 def person_at(points):
@@ -107,3 +111,37 @@ def test_colours_of_strength_1_change_nothing():
     assert np.abs(recolour(image, plain).astype(int) - image).max() <= 1
     brighter = recolour(image, replace(plain, offset=1.1)).astype(int)
     assert 8 < (brighter - image)[image < 200].mean() < 11
+
+
+def somebody_at(place, camera):
+    person = person_at([(0.0, 0.0), (60.0, 150.0)])
+    centre = np.broadcast_to(camera.project(np.array(place)), (13, 2)).astype(np.float32)
+    return replace(person, joints2d=centre, centre3d=np.array(place, np.float32))
+
+
+def test_what_is_learnt_is_what_placement_turns_back():
+    camera = Camera.from_fov(640, 480)
+    person = somebody_at([1.5, -0.4, 3.0], camera)
+    learnt = facing(person)
+    assert np.abs(learnt.joints3d - person.joints3d).max() > 0.1
+    back = in_camera_axes(learnt.joints2d[None], learnt.joints3d[None], camera)[0]
+    np.testing.assert_allclose(back, person.joints3d, atol=1e-5)
+    np.testing.assert_array_equal(facing(learnt).joints3d, learnt.joints3d)  # once is enough
+
+
+def test_nobody_is_turned_whose_place_is_unknown():
+    person = person_at([(10.0, 10.0), (20.0, 40.0)])
+    np.testing.assert_array_equal(facing(person).joints3d, person.joints3d)
+
+
+def test_mirrored_people_face_the_mirrored_way():
+    person = somebody_at([1.5, -0.4, 3.0], Camera.from_fov(640, 480))
+    one, other = facing(mirrored(person, 640)), mirrored(facing(person), 640)
+    np.testing.assert_allclose(one.joints3d, other.joints3d, atol=1e-6)
+
+
+def test_views_hold_people_as_seen_straight_on():
+    person = somebody_at([1.5, -0.4, 3.0], Camera.from_fov(640, 480))
+    still = View(False, np.eye(2, 3), 0.0, (), 1.0, 1.0, 1.0)
+    [moved] = move_people((person,), still, 640, 640)
+    np.testing.assert_allclose(moved.joints3d, facing(person).joints3d, atol=1e-6)

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import least_squares
 
-from anchorpose.core.camera import Camera
+from anchorpose.core.camera import Camera, looking_along
 from anchorpose.core.poses import body_centre
-from anchorpose.lcrnet.placement import MIN_DEPTH, OFF_3D, along_rays, place, reprojection_error
+from anchorpose.lcrnet.placement import MIN_DEPTH, OFF_3D, along_rays, in_camera_axes, place, reprojection_error
 
 seeds = st.integers(0, 2**32 - 1)
 CAMERA = Camera.from_fov(1280, 720)
@@ -253,3 +253,32 @@ def test_unknown_joints_and_unplaced_people_stay():
     np.testing.assert_allclose(placed[3], (joints3d + translation[:, None])[0, 3], atol=1e-4)
     np.testing.assert_allclose(moved[1], joints3d[1], atol=1e-5)
     assert np.isnan(shift[1]).all()
+
+
+@settings(max_examples=40)
+@given(seed=seeds, camera=cameras)
+def test_poses_that_were_seen_straight_on_are_turned_into_the_cameras_axes(seed, camera):
+    """A second camera at the same place looks straight at each person; what it sees is what both see."""
+    rng = np.random.default_rng(seed)
+    joints3d = bodies(rng, 4)
+    places = rng.normal(size=(4, 3)) * [2.0, 1.0, 0.0] + [0, 0, 5.0]
+    seen = joints3d @ looking_along(places)
+    centres = np.broadcast_to(camera.project(places)[:, None], (4, 13, 2))
+    np.testing.assert_allclose(in_camera_axes(centres, seen, camera), joints3d, atol=1e-5)
+
+
+def test_somebody_who_faces_the_camera_at_its_right_is_turned_to_the_left_of_its_axis():
+    """To face the camera they must look along the ray, which to the camera's axes is a turn."""
+    toes = np.zeros((1, 13, 3))
+    toes[0, 0] = [0, 0, -1]  # towards whoever looks
+    right = np.broadcast_to([CAMERA.cx + CAMERA.fx, CAMERA.cy], (1, 13, 2))
+    np.testing.assert_allclose(in_camera_axes(right, toes, CAMERA)[0, 0], [-(0.5**0.5), 0, -(0.5**0.5)], atol=1e-6)
+
+
+def test_poses_of_unknown_rays_stay():
+    joints3d, _, joints2d = scene(9, 2)
+    joints2d[0] = NAN
+    turned = in_camera_axes(joints2d, joints3d, CAMERA)
+    np.testing.assert_allclose(turned[0], joints3d[0], atol=1e-6)
+    assert np.abs(turned[1] - joints3d[1]).max() > 0.01
+    assert in_camera_axes(joints2d[:0], joints3d[:0], CAMERA).shape == (0, 13, 3)

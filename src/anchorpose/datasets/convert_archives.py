@@ -42,6 +42,8 @@ SPLITS: Mapping[str, tuple[str, ...]] = {
     "3dpw": ("test", "train", "validation"), "humaneva": ("Validate", "Train"),
 }  # fmt: skip
 """The parts of each archive, the one that is evaluated first; the others have one part."""
+FEWEST, MOST_OFF = 8, 5.0
+"""Joints and pixels of `fitted_camera`; archives whose lens bends are off by a pixel or two."""
 
 
 def read_archive(kind: ArchiveFormat, root: Path, split: str | None = None) -> tuple[list[Result], list[str]]:
@@ -70,7 +72,8 @@ def read_archive(kind: ArchiveFormat, root: Path, split: str | None = None) -> t
     labels = [p.annotation for s in samples for p in s.people if p.annotation is not None]
     own = labels[0].skeleton if labels else None
     folder = root.parent if kind == "agora" else root
-    return [_result(sample, folder, own) for sample in samples], _lost(samples)
+    results = [_result(sample, folder, own) for sample in samples]
+    return results, _lost(samples, results)
 
 
 def _read(kind: ArchiveFormat, root: Path, split: Any) -> list[Sample]:
@@ -110,22 +113,24 @@ def _result(sample: Sample, root: Path, own: Skeleton | None) -> Result:
     people = [p for p in sample.people if own is None or p.annotation is not None]
     skeleton = own or LCR13
     n, j = len(people), len(skeleton)
+    size = _size(sample.image)
     labels = [p if p.annotation is None else p.annotation for p in people]
     joints2d = np.array([x.joints2d for x in labels], np.float32).reshape(n, j, 2)
     seen = np.array([x.visible for x in labels], np.int8).reshape(n, j)
     joints3d = np.array([_joints3d(p, j) for p in people], np.float32).reshape(n, j, 3)
+    camera = sample.camera or fitted_camera(people, size)
+    places = np.array([p.centre3d if camera else np.full(3, np.nan) for p in people], np.float32).reshape(n, 3)
     known = np.isfinite(joints2d).all(axis=-1)
     states = np.where(known, np.where(seen == 0, JointState.HIDDEN, JointState.VISIBLE), JointState.MISSING)
-    size = _size(sample.image)
     if own is None:  # projected, not drawn by somebody who looked at the picture
         outside = ((joints2d < 0) | (joints2d > np.array(size))).any(axis=-1)  # False for NaN
         states = np.where(outside, JointState.OUTSIDE, states)
     ids = [None if p.annotation is None else p.annotation.track_id for p in people]
     poses = Poses(
-        skeleton, Camera.from_fov(*size), np.ones(n, np.float32),
+        skeleton, camera.scaled(*size) if camera else Camera.from_fov(*size), np.ones(n, np.float32),
         np.array([p.box for p in people], np.float32).reshape(n, 4), joints2d, joints3d,
-        np.full((n, 3), np.nan, np.float32), (states == JointState.VISIBLE).astype(np.float32),
-        states.astype(np.uint8), track_ids=None if None in ids or not ids else np.array(ids, np.int64),
+        places, (states == JointState.VISIBLE).astype(np.float32), states.astype(np.uint8),
+        track_ids=None if None in ids or not ids else np.array(ids, np.int64),
     )  # fmt: skip
     return sample.image.relative_to(root).as_posix(), poses
 
@@ -146,7 +151,30 @@ def _size(path: Path) -> tuple[int, int]:
     return width, height
 
 
-def _lost(samples: Sequence[Sample]) -> list[str]:
+def fitted_camera(people: Sequence[Person], size: tuple[int, int]) -> Camera | None:
+    """The pinhole camera that projects the people's 3D joints onto their 2D ones, for archives that do not say it.
+
+    Args:
+        people: with a known place, of one photograph of `size` (width, height) pixels.
+
+    Returns:
+        None where fewer than `FEWEST` joints are known, or where it misses them by more than `MOST_OFF` pixels (root
+        mean square): then 2D and 3D are not of one camera.
+    """
+    space = np.array([p.joints3d + p.centre3d for p in people], np.float64).reshape(-1, 3)
+    flat = np.array([p.joints2d for p in people], np.float64).reshape(-1, 2)
+    known = np.isfinite(space).all(1) & np.isfinite(flat).all(1)
+    space, flat = space[known], flat[known]
+    if len(flat) < FEWEST or not (space[:, 2] > 0).all():
+        return None
+    plane = space[:, :2] / space[:, 2:]
+    (fx, cx), (fy, cy) = (np.polyfit(plane[:, axis], flat[:, axis], 1) for axis in (0, 1))
+    camera = Camera(float(fx), float(fy), float(cx), float(cy), *size)
+    off = np.sqrt(((camera.project(space) - flat) ** 2).sum(1).mean())
+    return camera if off <= MOST_OFF and min(fx, fy) > 0 else None
+
+
+def _lost(samples: Sequence[Sample], results: Sequence[Result]) -> list[str]:
     annotations = [p.annotation for s in samples for p in s.people if p.annotation is not None]
     counts = {
         "head boxes": sum(a.head_box is not None for a in annotations),
@@ -156,6 +184,9 @@ def _lost(samples: Sequence[Sample]) -> list[str]:
         "crowd indices": sum(s.crowd_index is not None for s in samples),
         "names of videos": sum(s.sequence is not None for s in samples),
         "names of activities": sum(s.activity is not None for s in samples),
-        "people's places and cameras": sum(bool(np.isfinite(p.joints3d).any()) for s in samples for p in s.people),
+        "people's places and cameras": sum(
+            int((np.isfinite(poses.joints3d).any((1, 2)) & np.isnan(poses.translation).any(1)).sum())
+            for _, poses in results
+        ),
     }
     return [f"{count} {name}" for name, count in counts.items() if count]

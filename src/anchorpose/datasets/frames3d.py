@@ -73,7 +73,7 @@ class Frame3D:
                               centre[i].astype(np.float32))
                        for i in np.flatnonzero(keep))  # fmt: skip
         return Sample(self.image, people, self.exhaustive, sequence=self.sequence, frame=self.frame,
-                      activity=self.activity)  # fmt: skip
+                      activity=self.activity, camera=self.camera)  # fmt: skip
 
 
 def no_visibility(joints: Floats) -> NDArray[np.int8]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from anchorpose.core.camera import looking_along
+from anchorpose.core.camera import Camera, looking_along
 from anchorpose.core.skeleton import LCR13, Skeleton
 
 Floats = NDArray[np.float32]
@@ -107,6 +107,7 @@ class Sample:
         crowd_index: 0 (nobody overlaps) to 1, as CrowdPose defines it.
         ignore_regions: (m, 2) polygons in pixels, m >= 3, inside which people may be unlabelled (PoseTrack); their
             boxes are also in `people`, without joints.
+        camera: that took the photograph, where the data set has it.
     """
 
     image: Path
@@ -118,6 +119,7 @@ class Sample:
     activity: str | None = None
     crowd_index: float | None = None
     ignore_regions: tuple[Floats, ...] = ()
+    camera: Camera | None = None
 
     def with_people(self, people: list[Person]) -> Sample:
         """The same photograph with other people."""
