@@ -34,6 +34,7 @@ from anchorpose.io.letterbox import letterbox
 from anchorpose.lcrnet.anchors import AnchorPoses
 from anchorpose.lcrnet.integration import IntegrationOptions, Proposals, integrate
 from anchorpose.lcrnet.model import LCRNet
+from anchorpose.lcrnet.placement import in_camera_axes
 from anchorpose.lcrnet.refinement import Refined
 from anchorpose.lcrnet.second_pass import WINDOW
 from anchorpose.training.data import read_data
@@ -245,10 +246,12 @@ def people(row: Row, answer: Answer, anchors: int, name: str, times: list[float]
         seeds = refined.joints2d[None] - found.joints2d[:, None]
         mine = np.abs(seeds).sum((2, 3)).argmin(1)
         joints3d = proposals.joints3d[refined.seeds[mine]].astype(np.float32)
+    camera = Camera.from_fov(answer.width, answer.height)
+    joints3d = in_camera_axes(found.joints2d, joints3d, camera)
     states = np.full(found.visibility.shape, JointState.VISIBLE, np.uint8)
     nowhere = np.full((len(found), 3), np.nan, np.float32)
-    return Poses(LCR13, Camera.from_fov(answer.width, answer.height), found.scores, found.boxes, found.joints2d,
-                 joints3d, nowhere, found.visibility, states, found.hypotheses)  # fmt: skip
+    return Poses(LCR13, camera, found.scores, found.boxes, found.joints2d, joints3d, nowhere, found.visibility, states,
+                 found.hypotheses)  # fmt: skip
 
 
 def measure_trained(

@@ -61,10 +61,30 @@ def test_people_and_pictures_are_those_of_the_data(card, tmp_path):
             np.testing.assert_allclose(now.joints2d[:, 1], was.joints2d[:, 1] * 133 / 200, atol=0.006)
             np.testing.assert_array_equal(now.visible, was.visible)
             np.testing.assert_allclose(now.joints3d, was.joints3d, atol=6e-5)
+            np.testing.assert_allclose(now.centre3d, was.centre3d, atol=6e-5)
         large, small = read_picture(old.image), read_picture(new.image)
         assert small.shape == (133, 160, 3)
         wanted = cv2.resize(large, (160, 133), interpolation=cv2.INTER_AREA).astype(float)
         assert np.abs(small - wanted).mean() < 3
+
+
+def test_packed_people_are_learnt_as_seen_straight_on(coco_folder, tmp_path):  # noqa: F811
+    annotations, images = coco_folder
+    data, rng = json.loads(Path(annotations).read_text()), np.random.default_rng(0)
+    for person in data["annotations"]:
+        person |= {"joint_state": ["visible"] * 13, "joints2d": rng.uniform(9, 190, (13, 2)).tolist(),
+                   "joints3d": rng.normal(0, 0.4, (13, 3)).tolist(),
+                   "translation": rng.uniform(1, 3, 3).tolist()}  # fmt: skip
+    data["annotations"][0]["translation"] = None
+    (tmp_path / "placed.json").write_text(json.dumps(data))
+    before = read_data([f"{tmp_path / 'placed.json'}={images}"])
+    after = read_data([str(pack(before, tmp_path / "packed", SIDE, 1 << 20).card)])
+    pairs = [pair for s, t in zip(before.samples(), after.samples(), strict=True)
+             for pair in zip(s.people, t.people, strict=True)]  # fmt: skip
+    for old, new in pairs:
+        np.testing.assert_allclose(new.facing3d, old.facing3d, atol=3e-4)
+    turned = [np.abs(old.facing3d - old.joints3d).max() > 0.05 for old, _ in pairs]
+    assert turned.count(False) == 1  # whose place is not known
 
 
 def test_packed_data_can_be_carried_and_trained_on(card, tmp_path):

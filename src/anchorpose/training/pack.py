@@ -123,7 +123,8 @@ def _person(person: Person, factors: Floats) -> dict[str, Any]:
     states = [_STATES[int(seen)].name.lower() for seen in person.visible]
     return {"bbox": [round(float(v), _PIXELS) for v in box], "joint_state": states,
             "joints2d": _rows(person.joints2d * factors, _PIXELS),
-            "joints3d": _rows(person.joints3d, _METRES)}  # fmt: skip
+            "joints3d": _rows(person.joints3d, _METRES),
+            "translation": _rows(person.centre3d[None], _METRES)[0]}  # fmt: skip
 
 
 def _rows(joints: Floats, digits: int) -> list[list[float] | None]:
