@@ -29,7 +29,7 @@ from anchorpose.io.images import read_image
 from anchorpose.io.scene3d import draw_grid, draw_people, fit_view
 from anchorpose.lcrnet.anchors import AnchorPoses, denormalise
 from anchorpose.lcrnet.integration import People, Proposals, integrate
-from anchorpose.lcrnet.placement import place
+from anchorpose.lcrnet.placement import in_camera_axes, place
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = ROOT / "examples" / "photos"
@@ -199,9 +199,10 @@ def hypotheses(estimator: Estimator) -> Image:
 
 def as_poses(people: People, camera: Camera) -> Poses:
     """People of the integration alone, placed."""
-    placed = place(people.joints2d, people.joints3d, camera, people.visibility)
+    joints3d = in_camera_axes(people.joints2d, people.joints3d, camera)
+    placed = place(people.joints2d, joints3d, camera, people.visibility)
     seen = joint_states(people.joints2d, people.visibility, camera)
-    return Poses(LCR13, camera, people.scores, people.boxes, people.joints2d, people.joints3d, placed,
+    return Poses(LCR13, camera, people.scores, people.boxes, people.joints2d, joints3d, placed,
                  people.visibility, seen, people.hypotheses)  # fmt: skip
 
 
