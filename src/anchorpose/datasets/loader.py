@@ -29,7 +29,7 @@ class Target(NamedTuple):
         boxes: (p, 2, 4) the full-body and the upper-body box; NaN for the full body where no lower limb is labelled.
         labels: (p,) anchor of each person.
         joints2d: (p, 13, 2) pixels, NaN where unlabelled.
-        joints3d: (p, 13, 3) metres, NaN where unknown.
+        joints3d: (p, 13, 3) metres as seen straight on (`Person.facing3d`), NaN where unknown.
         visible: (p, 13) 1, 0 or -1 for unknown.
         ignore: (i, 4) people without joints.
         exhaustive: False where regions away from the labelled people are unknown.

@@ -26,7 +26,7 @@ class AnchorPoses:
     """K anchor-poses and their upper-body doubles.
 
     Args:
-        joints3d: (K, 13, 3) metres, relative to the body centre, camera axes.
+        joints3d: (K, 13, 3) metres, relative to the body centre, as seen straight on.
         joints2d: (2K, 13, 2) box coordinates; rows K.. are the upper-body classes.
     """
 
@@ -70,7 +70,7 @@ def build_anchors(poses3d: Floats, count: int, seed: int = 0, joints2d: Floats |
     """Cluster poses into K anchor-poses.
 
     Args:
-        poses3d: (n, 13, 3) metres, relative to the body centre, camera axes (oriented, not rotation-free).
+        poses3d: (n, 13, 3) metres, relative to the body centre, as seen straight on (oriented, not rotation-free).
         count: K.
         seed: of the K-means start.
         joints2d: (n, 13, 2) the poses' own 2D in any pixel frame; None projects the 3D orthographically.

@@ -34,7 +34,7 @@ class Proposals:
     scores: Array  # (m,) probability of the anchor-pose class
     labels: NDArray[np.int64]  # (m,) class 0..2K-1; K and above are the upper-body classes
     joints2d: Array  # (m, 13, 2) pixels
-    joints3d: Array  # (m, 13, 3) metres, camera axes, relative to the body centre
+    joints3d: Array  # (m, 13, 3) metres, as seen straight on, relative to the body centre
     visibility: Array  # (m, 13) probability that the joint can be seen
 
     def __post_init__(self) -> None:
@@ -123,7 +123,7 @@ class People:
     scores: Floats  # (n,) sum of the proposals' scores (NMS: the best one's; with a second pass see `refine`)
     boxes: Floats  # (n, 4) around all joints with a margin of 10 %, may reach outside the image
     joints2d: Floats  # (n, 13, 2) pixels
-    joints3d: Floats  # (n, 13, 3) metres, relative to the body centre
+    joints3d: Floats  # (n, 13, 3) metres, as seen straight on, relative to the body centre
     visibility: Floats  # (n, 13) weighted mean of the proposals'
     hypotheses: tuple[Hypotheses, ...]  # further modes, one entry a person
     errors: Floats | None = None  # (n, 13) expected absolute error of a coordinate, pixels; None without a second pass

@@ -30,7 +30,7 @@ class Refined:
 
     seeds: NDArray[np.int64]  # (s,) position of the group's best proposal
     joints2d: Array  # (s, 13, 2) pixels
-    joints3d: Array  # (s, 13, 3) metres, camera axes, relative to the body centre
+    joints3d: Array  # (s, 13, 3) metres, as seen straight on, relative to the body centre
     visibility: Array  # (s, 13) probability that the joint can be seen
     errors: Array  # (s, 13) expected absolute error of a coordinate, pixels
     quality: Array  # (s,) expected object keypoint similarity

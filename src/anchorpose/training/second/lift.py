@@ -99,8 +99,8 @@ def elsewhere(bodies: Tensor, looks: Looks, stage: LiftStage, rng: np.random.Gen
     """Bodies seen from a random side, as wrong as the close look was about others.
 
     Args:
-        bodies: (s, 13, 3) metres, camera axes, relative to the body centre. looks: s people whose errors they get.
-        stage: where the cameras stand. rng: of them.
+        bodies: (s, 13, 3) metres, as seen straight on, relative to the body centre.
+        looks: s people whose errors they get. stage: where the cameras stand. rng: of them.
     """
     count = len(bodies)
     poses = bodies.numpy()

@@ -72,7 +72,7 @@ class Turned:
         return (self.each(joints2d) - middle) @ (self.scale * self.turn).mT + middle + self.shift[:, None] * side
 
     def bodies(self, joints3d: Tensor) -> Tensor:
-        """(s, 13, 3) metres, camera axes, relative to the body centre."""
+        """(s, 13, 3) metres, as seen straight on, relative to the body centre."""
         joints3d = self.each(joints3d)
         return torch.cat([joints3d[..., :2] @ self.turn.mT, joints3d[..., 2:]], 2)
 
