@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 import anchorpose
 from anchorpose import Camera, InputError, JointState
-from anchorpose.app.estimator import find_model, joint_states
+from anchorpose.app.estimator import _turned, find_model, joint_states
 from anchorpose.core.boxes import around
 from anchorpose.core.camera import looking_along
-from anchorpose.core.poses import body_centre
+from anchorpose.core.poses import Hypotheses, body_centre
 from anchorpose.io.letterbox import ENLARGE, letterbox
+from anchorpose.lcrnet.placement import in_camera_axes
 
 from . import graphs
 
@@ -76,6 +77,16 @@ def test_people_beside_the_optical_axis_are_turned_into_the_cameras_axes(tiny: P
         straight.append(poses.joints3d @ looking_along(np.append(rays, [[1.0]], axis=1)))
     np.testing.assert_allclose(straight[0], straight[1], atol=1e-6)
     assert np.abs(poses.joints3d - straight[1]).max() > 0.05
+
+
+def test_further_modes_are_turned_like_their_person() -> None:
+    rng, camera = np.random.default_rng(0), Camera.from_fov(640, 480)
+    modes = tuple(Hypotheses(rng.random(m), rng.uniform(0, 480, (m, 13, 2)), rng.normal(0, 0.4, (m, 13, 3)))
+                  for m in (2, 0, 1))  # fmt: skip
+    for found, before in zip(_turned(modes, camera), modes, strict=True):
+        np.testing.assert_allclose(found.joints3d, in_camera_axes(before.joints2d, before.joints3d, camera), atol=1e-6)
+        np.testing.assert_array_equal(found.joints2d, before.joints2d)
+    assert _turned((), camera) == ()
 
 
 def test_a_camera_for_another_size_is_refused(tiny: Path) -> None:

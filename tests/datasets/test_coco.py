@@ -69,3 +69,30 @@ def test_categories_without_keypoints_give_nobody(tmp_path):
             "annotations": [{"id": 1, "image_id": 1, "category_id": 3, "bbox": [0, 0, 5, 5]}]}  # fmt: skip
     (tmp_path / "a.json").write_text(json.dumps(data))
     assert read_coco(tmp_path / "a.json", tmp_path)[0].people == ()
+
+
+def placed(coco_folder, tmp_path, translation):
+    """The people of one picture as if they were rendered."""
+    annotations, images = coco_folder
+    data, rng = json.loads(annotations.read_text()), np.random.default_rng(0)
+    for person in data["annotations"]:
+        person |= {"joint_state": ["visible"] * 13, "joints2d": rng.uniform(9, 190, (13, 2)).tolist(),
+                   "joints3d": rng.normal(0, 0.4, (13, 3)).tolist(), "translation": translation}  # fmt: skip
+    (tmp_path / "placed.json").write_text(json.dumps(data))
+    return read_coco(tmp_path / "placed.json", images)[0].people[0]
+
+
+def test_people_are_turned_towards_whoever_looks_at_them_by_their_place(coco_folder, tmp_path):
+    beside, nowhere = (placed(coco_folder, tmp_path, t) for t in ([3.0, 0.0, 3.0], None))
+    np.testing.assert_array_equal(beside.centre3d, [3.0, 0.0, 3.0])
+    assert np.isnan(nowhere.centre3d).all()
+    np.testing.assert_array_equal(nowhere.facing3d, nowhere.joints3d)
+    # 45 degrees to the right: what is along the ray is ahead
+    ahead = beside.joints3d @ (np.array([1.0, 0.0, 1.0]) / np.sqrt(2))
+    np.testing.assert_allclose(beside.facing3d[:, 2], ahead, atol=1e-6)
+    np.testing.assert_allclose(beside.facing3d[:, 1], beside.joints3d[:, 1], atol=1e-6)
+
+
+def test_a_translation_of_two_numbers_is_named(coco_folder, tmp_path):
+    with pytest.raises(InputError, match=r"annotation \d+ has a translation of 2 numbers, wanted x, y and z"):
+        placed(coco_folder, tmp_path, [1.0, 2.0])

@@ -14,7 +14,7 @@ import anchorpose
 from anchorpose.app.runtime import OnnxModel
 from anchorpose.core.camera import Camera
 from anchorpose.core.errors import InputError
-from anchorpose.core.poses import JointState, Poses
+from anchorpose.core.poses import Hypotheses, JointState, Poses
 from anchorpose.core.skeleton import LCR13
 from anchorpose.io.images import read_image
 from anchorpose.io.letterbox import LARGEST, SMALLEST, letterbox
@@ -151,9 +151,19 @@ def _to_poses(people: People, camera: Camera) -> Poses:
     if people.errors is not None:
         joints3d, translation = along_rays(people.joints2d, joints3d, translation, camera, people.errors)
     states = joint_states(people.joints2d, people.visibility, camera)
-    hypotheses = tuple(replace(h, joints3d=in_camera_axes(h.joints2d, h.joints3d, camera)) for h in people.hypotheses)
     return Poses(LCR13, camera, people.scores, people.boxes, people.joints2d, joints3d, translation,
-                 joint_confidence(people), states, hypotheses, joint_errors=people.errors)  # fmt: skip
+                 joint_confidence(people), states, _turned(people.hypotheses, camera),
+                 joint_errors=people.errors)  # fmt: skip
+
+
+def _turned(hypotheses: tuple[Hypotheses, ...], camera: Camera) -> tuple[Hypotheses, ...]:
+    """The further modes in the axes of the camera, those of all people at once."""
+    if not hypotheses:
+        return ()
+    joints2d, joints3d = (np.concatenate([getattr(h, name) for h in hypotheses]) for name in ("joints2d", "joints3d"))
+    ends = np.cumsum([len(h) for h in hypotheses])[:-1]
+    own = np.split(in_camera_axes(joints2d, joints3d, camera), ends)
+    return tuple(replace(h, joints3d=turned) for h, turned in zip(hypotheses, own, strict=True))
 
 
 def joint_states(joints2d: NDArray[np.floating], visibility: NDArray[np.floating], camera: Camera) -> NDArray[np.uint8]:

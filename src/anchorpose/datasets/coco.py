@@ -122,9 +122,18 @@ def lcr13_rows(annotation: dict[str, Any], name: str, width: int) -> Floats:
 
 
 def _centre3d(annotation: dict[str, Any]) -> Floats:
-    """(3,) the `translation` of a synthesised annotation; NaN where it is null."""
-    place = annotation.get("translation") or [np.nan] * 3
-    return np.array([np.nan if v is None else v for v in place], np.float32)
+    """(3,) the `translation` of a synthesised annotation; NaN where it is null or absent.
+
+    Raises:
+        InputError: it is something else than three numbers.
+    """
+    place = annotation.get("translation")
+    if place is None:
+        return np.full(3, np.nan, np.float32)
+    if len(place) != 3:
+        raise InputError(f"annotation {annotation.get('id')} has a translation of {len(place)} numbers, wanted x, y and "
+                         "z in metres, or null; write the file anew with anchorpose synthesize")  # fmt: skip
+    return np.array(place, np.float32)
 
 
 def _known_states(names: list[str]) -> NDArray[np.int8]:

@@ -43,13 +43,14 @@ SPLITS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """The parts of each archive, the one that is evaluated first; the others have one part."""
 FEWEST, MOST_OFF = 8, 5.0
-"""Joints and pixels of `fitted_camera`; archives whose lens bends are off by a pixel or two."""
+"""Joints and pixels of `fitted_camera`; the pixels leave room for lenses that bend."""
 
 
 def read_archive(kind: ArchiveFormat, root: Path, split: str | None = None) -> tuple[list[Result], list[str]]:
     """An archive's pictures and people, and one line for each thing that a `Result` does not hold.
 
-    People are in the data set's own joints where its labels are 2D, else in LCR13 with 3D relative to the body centre.
+    People are in the data set's own joints where its labels are 2D, else in LCR13 with 3D relative to the body centre,
+    and with their place where the archive says the camera or one fits (`fitted_camera`).
     Who has a box but no labelled joint is kept. Names of pictures are relative to `root`; the pictures must be there,
     because no archive but CrowdPose's and PoseTrack's says how large they are.
 

@@ -21,7 +21,7 @@ from anchorpose.lcrnet.refinement import Refined
 
 
 def predict(model: LCRNet, path: Path, max_side: int, options: IntegrationOptions) -> Poses:
-    """The people of one photograph, unplaced (2D figures need no translation).
+    """The people of one photograph, unplaced, their 3D as seen straight on (2D figures need neither).
 
     Raises:
         InputError: the photograph cannot be read.
