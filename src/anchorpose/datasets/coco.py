@@ -131,8 +131,8 @@ def _centre3d(annotation: dict[str, Any]) -> Floats:
     if place is None:
         return np.full(3, np.nan, np.float32)
     if len(place) != 3:
-        raise InputError(f"annotation {annotation.get('id')} has a translation of {len(place)} numbers, wanted x, y and "
-                         "z in metres, or null; write the file anew with anchorpose synthesize")  # fmt: skip
+        raise InputError(f"annotation {annotation.get('id')} has a translation of {len(place)} numbers, wanted x, y "
+                         "and z in metres, or null; write the file anew with anchorpose synthesize")  # fmt: skip
     return np.array(place, np.float32)
 
 
