@@ -18,6 +18,8 @@ from anchorpose.lcrnet.targets import PictureTarget, RegionTarget
 
 PEOPLE, STRANGERS = 6, 1
 """Regions of a picture that the second pass is trained on: on people, and on the likeliest background (for quality)."""
+LABELLED = 4
+"""Joints; the similarity with a person of fewer says little."""
 _HEAT_WIDTH = 1.2
 """Standard deviation of the Gaussian that a heat map should be, cells."""
 _AREA_OF_BOX = 0.53
@@ -125,7 +127,7 @@ def second_losses(output: SecondOutput, target: SecondTarget, beta: float) -> di
     visibility = F.binary_cross_entropy_with_logits(output.visibility, target.visible.clamp(min=0).float(),
                                                     reduction="none")  # fmt: skip
     quality = F.binary_cross_entropy_with_logits(output.quality, similarity(output, target), reduction="none")
-    judged = ~target.person | (labelled.sum(1) >= 4)
+    judged = ~target.person | (labelled.sum(1) >= LABELLED)
     deep = F.smooth_l1_loss(off, torch.zeros_like(off), reduction="none", beta=beta)
     return {"second2d": _mean(likelihood, labelled), "second_heat": _mean(_cross_entropy(output, wanted), inside),
             "second3d": _mean(deep, known3d), "second_visibility": _mean(visibility, seen),

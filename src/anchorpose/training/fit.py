@@ -27,6 +27,7 @@ from anchorpose.lcrnet.model import LCRNet
 from anchorpose.lcrnet.trunks import TrunkFeatures
 from anchorpose.training.checkpoint import find_checkpoint, progress_of, provenance, read_card, restore, save_checkpoint
 from anchorpose.training.data import Data
+from anchorpose.training.depthwise import depthwise_in_float32
 from anchorpose.training.presets import Preset
 from anchorpose.training.rates import warmup_cosine
 from anchorpose.training.release import Start
@@ -113,6 +114,7 @@ def fit(
     accelerator = Accelerator(mixed_precision=options.mixed_precision)
     set_seed(options.seed, device_specific=True)  # each process draws its own dropout and regions
     groups = _groups(model, preset, start.released)
+    depthwise_in_float32(model)
     optimizer = torch.optim.AdamW(groups, lr=preset.learning_rate, weight_decay=preset.weight_decay)
     averaged = AveragedModel(model, multi_avg_fn=_ema(preset.ema))
     progress = _resume(options, preset, model, averaged, optimizer) if options.resume else Progress()

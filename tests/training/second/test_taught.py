@@ -11,7 +11,7 @@ pytest.importorskip("accelerate")
 from anchorpose.core.errors import InputError  # noqa: E402
 from anchorpose.lcrnet.close_look import SIDE, CloseLook  # noqa: E402
 from anchorpose.lcrnet.movenet import LIGHTNING  # noqa: E402
-from anchorpose.lcrnet.second_losses import SecondTarget  # noqa: E402
+from anchorpose.lcrnet.second_losses import SecondTarget, second_losses  # noqa: E402
 from anchorpose.training.checkpoint import read_card  # noqa: E402
 from anchorpose.training.loop import LoopOptions  # noqa: E402
 from anchorpose.training.release import Start  # noqa: E402
@@ -101,6 +101,38 @@ def test_a_teacher_is_believed_where_it_is_sure(teacher, quality, errors, learnt
     assert output.log_scale.grad is None or output.log_scale.grad.abs().max() == 0
 
 
+def test_a_teacher_is_silent_where_the_truth_is_known(teacher):
+    """All known: the losses are those of the truth, whatever the teacher says. One joint unknown: only that counts."""
+    regions = torch.tensor([[0.0, 0.0, 100.0, 100.0]]).expand(2, 4)
+    truth = said_of(2, 1.0, 0.0)
+    target = nothing_known(2, regions)._replace(
+        person=torch.ones(2, dtype=torch.bool), true2d=truth.joints2d, true3d=truth.joints3d,
+        visible=torch.ones(2, 13, dtype=torch.long), area=torch.full((2,), 5000.0),
+    )  # fmt: skip
+    cut = torch.rand(2, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(7))
+    with torch.no_grad():
+        output = teacher.judge(cut, regions, target.joints2d, target.joints3d)
+    g = torch.Generator().manual_seed(8)  # an untrained teacher's maps say the same of every place
+    output = output._replace(heat=torch.randn(output.heat.shape, generator=g).log_softmax(2),
+                             visibility=torch.randn(2, 13, generator=g))  # fmt: skip
+    wrong = said_of(2, 0.9, 0.01)._replace(joints2d=truth.joints2d + 20, joints3d=truth.joints3d + 0.5,
+                                           visibility=torch.zeros(2, 13))  # fmt: skip
+    alone, both = second_losses(output, target, 0.1), taught_losses(output, target, wrong, 0.1)
+    assert alone.keys() == both.keys()
+    for name, value in alone.items():
+        torch.testing.assert_close(both[name], value)
+
+    unknown = target._replace(**{name: getattr(target, name).clone() for name in ("true2d", "true3d", "visible")})
+    unknown.true2d[0, 3], unknown.true3d[0, 3], unknown.visible[0, 3] = torch.nan, torch.nan, -1
+    right = wrong._replace(joints2d=truth.joints2d, joints3d=truth.joints3d, visibility=torch.ones(2, 13))
+    told = taught_losses(output, unknown, right, 0.1)
+    for name in ("second2d", "second_heat", "second3d", "second_visibility"):
+        torch.testing.assert_close(told[name], alone[name])
+    lied = taught_losses(output, unknown, wrong, 0.1)
+    for name in ("second2d", "second_heat", "second3d", "second_visibility"):
+        assert abs(float(lied[name]) - float(told[name])) > 1e-4
+
+
 def test_a_student_nears_its_teacher_on_people_whom_nobody_labelled(people, teacher, tmp_path):
     preset, model, data, everyone = people
     target = everyone._columns[0]
@@ -122,4 +154,4 @@ def test_a_student_nears_its_teacher_on_people_whom_nobody_labelled(people, teac
     first = apart()
     folder = fit_close(preset, model, everyone, data, Start("random"), LoopOptions(tmp_path / "run"), stage, said)
     assert apart() < 0.7 * first
-    assert read_card(folder)["close_stage"]["taught_weight"] == 1.0
+    assert read_card(folder)["close_stage"]["people"] == len(everyone)

@@ -14,6 +14,7 @@ from anchorpose.lcrnet.close_look import cut_out
 from anchorpose.lcrnet.model import LCRNet
 from anchorpose.lcrnet.second_losses import jittered_regions, second_losses
 from anchorpose.training.data import Data
+from anchorpose.training.depthwise import depthwise_in_float32
 from anchorpose.training.fit import card_of
 from anchorpose.training.loop import LoopOptions, Task, run
 from anchorpose.training.presets import Preset
@@ -31,8 +32,7 @@ class CloseStage(SecondStage):
 
     Args:
         trunk_rate: learning rate of its trunk over that of the rest; 0 keeps the trunk as it is. frozen_blocks: so many
-            of its blocks stay as they are anyway. turning: of each view of a cut-out. taught_weight: of the losses
-            against a teacher, beside those against the truth. The others as for `SecondStage`.
+            of its blocks stay as they are anyway. turning: of each view of a cut-out. The others as for `SecondStage`.
     """
 
     batch_size: int = 32
@@ -41,7 +41,6 @@ class CloseStage(SecondStage):
     trunk_rate: float = 0.1
     frozen_blocks: int = 6
     turning: Turning = field(default_factory=Turning)
-    taught_weight: float = 1.0
 
 
 def look_closely(model: LCRNet, images: Tensor, targets: list[Target], generator: torch.Generator) -> Stored:
@@ -91,6 +90,7 @@ def fit_close(
         close.trunk.freeze_early(stage.frozen_blocks)
     else:
         close.trunk.requires_grad_(False)
+    depthwise_in_float32(close)
 
     def loss(rng: np.random.Generator) -> Tensor:
         rows = drawn(people, stage, rng)
@@ -101,12 +101,10 @@ def fit_close(
         with torch.autocast("cpu", torch.bfloat16):
             cut = cut.contiguous(memory_format=torch.channels_last)
             output = close.judge(cut, batch.regions, target.joints2d, target.joints3d).in_float32()
-        total = weighted(second_losses(output, target, preset.smooth_l1_beta), preset)
         if taught is None:
-            return total
+            return weighted(second_losses(output, target, preset.smooth_l1_beta), preset)
         said = taught.take(rows).turned(view, batch.regions)
-        against = taught_losses(output, target, said, preset.smooth_l1_beta)
-        return total + stage.taught_weight * weighted(against, preset)
+        return weighted(taught_losses(output, target, said, preset.smooth_l1_beta), preset)
 
     card = card_of(preset, data, start) | {"close_stage": asdict(stage) | {"people": len(people)}}
     task = Task(model, loss, card, stage.steps, stage.learning_rate, stage.weight_decay, stage.warmup_steps,

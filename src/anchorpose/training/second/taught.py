@@ -1,8 +1,8 @@
 """Distillation: what the close look of larger weights says of the same people, and the losses against it.
 
-Hinton et al. 2015 with poses for classes: the teacher knows the joints that nobody labelled, of people whom nobody
-labelled too, and where a label is wrong it pulls the other way (both losses are of absolute errors, whose sum is least
-at any place between the two).
+Hinton et al. 2015 with poses for classes: the teacher says where the joints are that nobody labelled, of people whom
+nobody labelled too. Where the truth is known the teacher is silent: losses are of absolute errors, and two of them are
+together as small at any place between the two wishes, so the label would teach no more than the teacher knows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from anchorpose.core.errors import InputError
 from anchorpose.lcrnet.close_look import CloseLook
-from anchorpose.lcrnet.second_losses import SecondTarget, second_losses
+from anchorpose.lcrnet.second_losses import LABELLED, SecondTarget, second_losses, similarity
 from anchorpose.lcrnet.second_pass import SecondOutput
 from anchorpose.training.second.stored import StoredPeople
 from anchorpose.training.second.turned import Turned
@@ -90,21 +90,24 @@ def _said(teacher: CloseLook, people: StoredPeople, rows: range) -> Iterator[NDA
 
 
 def taught_losses(output: SecondOutput, target: SecondTarget, taught: Taught, beta: float) -> dict[str, Tensor]:
-    """The losses of `second_losses` against the teacher in place of the truth.
+    """The losses of `second_losses`, with what the teacher says where the truth is not known.
 
     The expected errors are not trained by it: they are those to the truth, of which the teacher's are a part.
 
     Args:
-        output: of s people. target: their truth, of which only the pose before and the area are used.
-        taught: of the same people. beta: see `second_losses`.
+        output: of s people. target: what is known of them. taught: of the same people. beta: see `second_losses`.
     """
     sure = taught.quality >= SURE_PERSON
-    known = sure[:, None] & (taught.errors <= SURE_JOINT)
-    nothing = taught.joints2d.new_tensor(torch.nan)
-    wanted = target._replace(
-        person=sure, true2d=torch.where(known[..., None], taught.joints2d, nothing),
-        true3d=torch.where(sure[:, None, None], taught.joints3d, nothing),
-        visible=torch.where(sure[:, None], taught.visibility, -1.0),
-    )  # fmt: skip
-    found = second_losses(output._replace(log_scale=output.log_scale.detach()), wanted, beta)
-    return found | {"quality": F.binary_cross_entropy_with_logits(output.quality, taught.quality)}
+    told = target.true2d.isnan().any(2) & sure[:, None] & (taught.errors <= SURE_JOINT)
+    deep = target.true3d.isnan() & sure[:, None, None]
+    full = target._replace(
+        true2d=torch.where(told[..., None], taught.joints2d, target.true2d),
+        true3d=torch.where(deep, taught.joints3d, target.true3d),
+        visible=torch.where(sure[:, None] & (target.visible < 0), taught.visibility, target.visible.float()),
+    )
+    alone = torch.where(told, output.log_scale.detach(), output.log_scale)
+    labelled = (~target.true2d.isnan().any(2)).sum(1) >= LABELLED
+    quality = torch.where(labelled, similarity(output, target), taught.quality)
+    return second_losses(output._replace(log_scale=alone), full, beta) | {
+        "quality": F.binary_cross_entropy_with_logits(output.quality, quality)
+    }
