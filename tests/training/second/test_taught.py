@@ -115,7 +115,8 @@ def test_a_teacher_is_silent_where_the_truth_is_known(teacher):
     g = torch.Generator().manual_seed(8)  # an untrained teacher's maps say the same of every place
     output = output._replace(heat=torch.randn(output.heat.shape, generator=g).log_softmax(2),
                              visibility=torch.randn(2, 13, generator=g))  # fmt: skip
-    wrong = said_of(2, 0.9, 0.01)._replace(joints2d=truth.joints2d + 20, joints3d=truth.joints3d + 0.5,
+    aside = truth.joints2d + torch.tensor([20.0, 5.0])
+    wrong = said_of(2, 0.9, 0.01)._replace(joints2d=aside, joints3d=truth.joints3d + 0.5,
                                            visibility=torch.zeros(2, 13))  # fmt: skip
     alone, both = second_losses(output, target, 0.1), taught_losses(output, target, wrong, 0.1)
     assert alone.keys() == both.keys()
