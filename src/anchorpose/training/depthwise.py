@@ -1,4 +1,4 @@
-"""Depthwise convolutions trained on a CPU: in single precision, where the gradient in bfloat16 is many times slower."""
+"""Depthwise convolutions trained on a CPU: in single precision, where their gradient in bfloat16 is slower."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from anchorpose.lcrnet.movenet import SameConv
 
 _LARGE = 5
-"""Kernels of at least that size, and strides of 2, are the slow ones (oneDNN: 5 to 17 times; 3x3 at stride 1: none)."""
+"""Kernels of at least that size, and strides of 2, are the slow ones; 3x3 at stride 1 is as fast in bfloat16.
+
+`benchmarks/depthwise.py` has what it is worth."""
 
 
 def depthwise_in_float32(network: nn.Module) -> None:
