@@ -5,6 +5,7 @@ All heights are of ankle joints: the plane goes through standing ankles, a foot'
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +19,12 @@ Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 _ANKLES = LCR13.indices("left_ankle", "right_ankle")
 _UPRIGHT = np.cos(np.radians(40))
-_TRIES = 200
+_TRIES, _CORNERS = 200, 3
 _FEWEST = 12
 _LEAST_BELOW, _MOST_SCALE = 0.1, 2.0
 """Metres by which ankles are below the camera where they tell a size; a greater factor tells of another floor."""
+_SIZES = 0.15
+"""Spread of the logarithm of people's sizes, as placed; who is far off the others' tells little of the floor."""
 _NARROWEST = 0.1
 """Metres, standard deviation of the points across their longest direction."""
 
@@ -78,11 +81,16 @@ def standing_ankles(joints: Floats, times: Floats, speed: float = 0.4) -> Floats
     return np.asarray(ankles[lower & (ankle_speeds(joints, times) < speed)])
 
 
-def find_floor(points: Floats, rng: np.random.Generator, tolerance: float = 0.06) -> Floor | None:
-    """The plane that most standing ankles lie on (RANSAC, then least squares on those).
+def find_floor(standing: Sequence[Floats], rng: np.random.Generator, tolerance: float = 0.06) -> Floor | None:
+    """The plane that most standing ankles lie on once everybody is as large as it says.
+
+    How large somebody is can hardly be told from a picture, and who is placed too large stands too deep by as much. So
+    only the directions come from trials (RANSAC over one person's ankles or everybody's); the plane is as far below the
+    camera as the people tell who agree with each other about it, and least squares over all of them, each as large as
+    it says, gives the rest.
 
     Args:
-        points: (n, 3) metres in the camera frame.
+        standing: of each person, (n, 3) metres in the camera frame.
         rng: of the trials.
         tolerance: metres from the plane.
 
@@ -90,23 +98,41 @@ def find_floor(points: Floats, rng: np.random.Generator, tolerance: float = 0.06
         None where fewer than 12 points or fewer than half of them agree, where they lie on one line, or where the
         plane is more than 40 degrees from level for an upright camera.
     """
-    points = points[np.isfinite(points).all(1)].astype(np.float64)
-    if len(points) < _FEWEST:
+    people = [p[np.isfinite(p).all(1)].astype(np.float64) for p in standing]
+    people = [p for p in people if len(p) >= _CORNERS]
+    count = sum(len(p) for p in people)
+    if count < _FEWEST:
         return None
-    corners = points[rng.integers(len(points), size=(_TRIES, 3))]
+    normals = np.concatenate([_level_normals(p, rng) for p in (np.concatenate(people), *people)])
+    below = [-p @ normals.T for p in people]
+    own = np.stack([np.median(b, axis=0) for b in below])  # (p, h) metres from the camera to the plane under each
+    known = own > _LEAST_BELOW
+    if not known.any():
+        return None
+    own = np.where(known, own, np.inf)
+    relative = np.where(known, np.log(own, where=known, out=np.zeros_like(own)), np.nan)
+    # (p, p, h): whose size is meant to be right, whose is doubted.
+    trust = np.nan_to_num(1 / (1 + ((relative[:, None] - relative) / _SIZES) ** 2))
+    flat = np.stack([(np.abs(b - o) <= tolerance).sum(0) for b, o in zip(below, own, strict=True)])
+    right, best = np.unravel_index((trust * flat).sum(1).argmax(), known.shape)
+    weight = (trust[right] ** 2 * flat)[:, best]
+    offset = float(np.exp(np.average(np.nan_to_num(relative[:, best]), weights=weight)))
+    scales = offset / own[:, best]
+    agree = [scale * p[np.abs(b[:, best] - o) <= tolerance]
+             for p, b, o, scale in zip(people, below, own[:, best], scales, strict=True)
+             if 1 / _MOST_SCALE < scale < _MOST_SCALE]  # fmt: skip
+    points = np.concatenate([np.empty((0, 3)), *agree])
+    return _fitted(points, len(points) / count) if len(points) >= max(_FEWEST, count / 2) else None
+
+
+def _level_normals(points: Floats, rng: np.random.Generator) -> Floats:
+    """(h, 3) upward normals of planes through three of (n, 3) points each, the level ones."""
+    corners = points[rng.integers(len(points), size=(_TRIES, _CORNERS))]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     sizes = np.linalg.norm(normals, axis=1)
-    normals, corners = normals[sizes > 1e-4] / sizes[sizes > 1e-4, None], corners[sizes > 1e-4]
+    normals = normals[sizes > 1e-4] / sizes[sizes > 1e-4, None]
     normals *= np.where(normals[:, 1] > 0, -1.0, 1.0)[:, None]
-    level = -normals[:, 1] >= _UPRIGHT
-    if not level.any():
-        return None
-    normals, corners = normals[level], corners[level]
-    near = np.abs(points @ normals.T - (corners[:, 0] * normals).sum(1)) <= tolerance
-    inliers = near[:, near.sum(0).argmax()]
-    if inliers.sum() < max(_FEWEST, len(points) / 2):
-        return None
-    return _fitted(points[inliers], float(inliers.mean()))
+    return np.asarray(normals[-normals[:, 1] >= _UPRIGHT])
 
 
 def _fitted(points: Floats, share: float) -> Floor | None:
