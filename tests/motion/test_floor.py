@@ -63,7 +63,7 @@ def test_somebody_of_a_wrong_size_does_not_move_the_floor(wrong, size):
         standing.append(standing_ankles(walk * (size if k == wrong else 1.0), times))
     floor = find_floor(standing, rng)
     assert np.degrees(np.arccos(-floor.normal[1])) < 3
-    assert floor.offset == pytest.approx(1.5, rel=0.03)
+    assert floor.offset == pytest.approx(1.5, rel=0.05)
     assert floor.share > 0.9
 
 
