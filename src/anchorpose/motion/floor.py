@@ -20,6 +20,8 @@ Bools = NDArray[np.bool_]
 _ANKLES = LCR13.indices("left_ankle", "right_ankle")
 _UPRIGHT = np.cos(np.radians(40))
 _TRIES, _CORNERS = 200, 3
+_MOST_POINTS, _MOST_PEOPLE = 400, 30
+"""Of a person, and of a scene, whom trials are judged by."""
 _FEWEST = 12
 _LEAST_BELOW, _MOST_SCALE = 0.1, 2.0
 """Metres by which ankles are below the camera where they tell a size; a greater factor tells of another floor."""
@@ -99,40 +101,52 @@ def find_floor(standing: Sequence[Floats], rng: np.random.Generator, tolerance: 
         plane is more than 40 degrees from level for an upright camera.
     """
     people = [p[np.isfinite(p).all(1)].astype(np.float64) for p in standing]
-    people = [p for p in people if len(p) >= _CORNERS]
-    count = sum(len(p) for p in people)
-    if count < _FEWEST:
+    people = sorted((p for p in people if len(p) >= _CORNERS), key=len, reverse=True)
+    if sum(len(p) for p in people) < _FEWEST:
         return None
-    normals = np.concatenate([_level_normals(p, rng) for p in (np.concatenate(people), *people)])
-    below = [-p @ normals.T for p in people]
-    own = np.stack([np.median(b, axis=0) for b in below])  # (p, h) metres from the camera to the plane under each
+    some = [p[:: -(-len(p) // _MOST_POINTS)] for p in people[:_MOST_PEOPLE]]  # long videos of crowds cost no more
+    everybody = _level_normals(np.concatenate(some), _TRIES, rng)
+    normals = np.concatenate([everybody, *(_level_normals(p, 2 * _TRIES // len(some), rng) for p in some)])
+    own, flat = (np.stack(rows) for rows in zip(*(_flatness(p, normals, tolerance) for p in some), strict=True))
     known = own > _LEAST_BELOW
     if not known.any():
         return None
-    own = np.where(known, own, np.inf)
-    relative = np.where(known, np.log(own, where=known, out=np.zeros_like(own)), np.nan)
+    size = np.log(own, where=known, out=np.full_like(own, np.nan))
     # (p, p, h): whose size is meant to be right, whose is doubted.
-    trust = np.nan_to_num(1 / (1 + ((relative[:, None] - relative) / _SIZES) ** 2))
-    flat = np.stack([(np.abs(b - o) <= tolerance).sum(0) for b, o in zip(below, own, strict=True)])
+    trust = np.nan_to_num(1 / (1 + ((size[:, None] - size) / _SIZES) ** 2))
     right, best = np.unravel_index((trust * flat).sum(1).argmax(), known.shape)
     weight = (trust[right] ** 2 * flat)[:, best]
-    offset = float(np.exp(np.average(np.nan_to_num(relative[:, best]), weights=weight)))
-    scales = offset / own[:, best]
-    agree = [scale * p[np.abs(b[:, best] - o) <= tolerance]
-             for p, b, o, scale in zip(people, below, own[:, best], scales, strict=True)
-             if 1 / _MOST_SCALE < scale < _MOST_SCALE]  # fmt: skip
-    points = np.concatenate([np.empty((0, 3)), *agree])
-    return _fitted(points, len(points) / count) if len(points) >= max(_FEWEST, count / 2) else None
+    offset = np.exp(np.average(np.nan_to_num(size[:, best]), weights=weight))
+    return _through(people, normals[best], float(offset), tolerance)
 
 
-def _level_normals(points: Floats, rng: np.random.Generator) -> Floats:
+def _level_normals(points: Floats, tries: int, rng: np.random.Generator) -> Floats:
     """(h, 3) upward normals of planes through three of (n, 3) points each, the level ones."""
-    corners = points[rng.integers(len(points), size=(_TRIES, _CORNERS))]
+    corners = points[rng.integers(len(points), size=(tries, _CORNERS))]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     sizes = np.linalg.norm(normals, axis=1)
     normals = normals[sizes > 1e-4] / sizes[sizes > 1e-4, None]
     normals *= np.where(normals[:, 1] > 0, -1.0, 1.0)[:, None]
     return np.asarray(normals[-normals[:, 1] >= _UPRIGHT])
+
+
+def _flatness(points: Floats, normals: Floats, tolerance: float) -> tuple[Floats, NDArray[np.int64]]:
+    """(h) metres from the camera to the plane of each normal under one person's points, and how many lie on it."""
+    below = -points @ normals.T
+    own = np.median(below, axis=0)
+    return own, (np.abs(below - own) <= tolerance).sum(0)
+
+
+def _through(people: Sequence[Floats], normal: Floats, offset: float, tolerance: float) -> Floor | None:
+    """The plane of about that normal and offset through everybody's points, each person as large as it says."""
+    agree = [np.empty((0, 3))]
+    for points in people:
+        below = -points @ normal
+        own = np.median(below)
+        if own > _LEAST_BELOW and 1 / _MOST_SCALE < offset / own < _MOST_SCALE:
+            agree.append(offset / own * points[np.abs(below - own) <= tolerance])
+    inliers, count = np.concatenate(agree), sum(len(p) for p in people)
+    return _fitted(inliers, len(inliers) / count) if len(inliers) >= max(_FEWEST, count / 2) else None
 
 
 def _fitted(points: Floats, share: float) -> Floor | None:
