@@ -1,5 +1,7 @@
 """The floor and the feet on it, on walks whose contacts are exact."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
@@ -65,6 +67,20 @@ def test_somebody_of_a_wrong_size_does_not_move_the_floor(wrong, size):
     assert np.degrees(np.arccos(-floor.normal[1])) < 3
     assert floor.offset == pytest.approx(1.5, rel=0.05)
     assert floor.share > 0.9
+
+
+def test_crowds_in_long_videos_take_little_memory():
+    rng = np.random.default_rng(3)
+    crowd = []
+    for _ in range(60):
+        points = np.column_stack([rng.uniform(-3, 3, 2000), 1.5 + rng.normal(0, 0.02, 2000), rng.uniform(3, 9, 2000)])
+        crowd.append(points * rng.lognormal(0, 0.1))
+    tracemalloc.start()
+    floor = find_floor(crowd, rng)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert floor.offset == pytest.approx(1.5, rel=0.05)
+    assert peak < 12 * sum(p.nbytes for p in crowd)
 
 
 def test_no_floor_without_agreement():
