@@ -5,7 +5,6 @@ All heights are of ankle joints: the plane goes through standing ankles, a foot'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,14 +18,10 @@ Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 _ANKLES = LCR13.indices("left_ankle", "right_ankle")
 _UPRIGHT = np.cos(np.radians(40))
-_TRIES, _CORNERS = 200, 3
-_MOST_POINTS, _MOST_PEOPLE = 400, 30
-"""Of a person, and of a scene, whom trials are judged by."""
+_TRIES = 200
 _FEWEST = 12
 _LEAST_BELOW, _MOST_SCALE = 0.1, 2.0
 """Metres by which ankles are below the camera where they tell a size; a greater factor tells of another floor."""
-_SIZES = 0.15
-"""Spread of the logarithm of people's sizes, as placed; who is far off the others' tells little of the floor."""
 _NARROWEST = 0.1
 """Metres, standard deviation of the points across their longest direction."""
 
@@ -83,16 +78,11 @@ def standing_ankles(joints: Floats, times: Floats, speed: float = 0.4) -> Floats
     return np.asarray(ankles[lower & (ankle_speeds(joints, times) < speed)])
 
 
-def find_floor(standing: Sequence[Floats], rng: np.random.Generator, tolerance: float = 0.06) -> Floor | None:
-    """The plane that most standing ankles lie on once everybody is as large as it says.
-
-    How large somebody is can hardly be told from a picture, and who is placed too large stands too deep by as much. So
-    only the directions come from trials (RANSAC over one person's ankles or everybody's); the plane is as far below the
-    camera as the people tell who agree with each other about it, and least squares over all of them, each as large as
-    it says, gives the rest.
+def find_floor(points: Floats, rng: np.random.Generator, tolerance: float = 0.06) -> Floor | None:
+    """The plane that most standing ankles lie on (RANSAC, then least squares on those).
 
     Args:
-        standing: of each person, (n, 3) metres in the camera frame.
+        points: (n, 3) metres in the camera frame.
         rng: of the trials.
         tolerance: metres from the plane.
 
@@ -100,53 +90,23 @@ def find_floor(standing: Sequence[Floats], rng: np.random.Generator, tolerance: 
         None where fewer than 12 points or fewer than half of them agree, where they lie on one line, or where the
         plane is more than 40 degrees from level for an upright camera.
     """
-    people = [p[np.isfinite(p).all(1)].astype(np.float64) for p in standing]
-    people = sorted((p for p in people if len(p) >= _CORNERS), key=len, reverse=True)
-    if sum(len(p) for p in people) < _FEWEST:
+    points = points[np.isfinite(points).all(1)].astype(np.float64)
+    if len(points) < _FEWEST:
         return None
-    some = [p[:: -(-len(p) // _MOST_POINTS)] for p in people[:_MOST_PEOPLE]]  # long videos of crowds cost no more
-    everybody = _level_normals(np.concatenate(some), _TRIES, rng)
-    normals = np.concatenate([everybody, *(_level_normals(p, 2 * _TRIES // len(some), rng) for p in some)])
-    own, flat = (np.stack(rows) for rows in zip(*(_flatness(p, normals, tolerance) for p in some), strict=True))
-    known = own > _LEAST_BELOW
-    if not known.any():
-        return None
-    size = np.log(own, where=known, out=np.full_like(own, np.nan))
-    # (p, p, h): whose size is meant to be right, whose is doubted.
-    trust = np.nan_to_num(1 / (1 + ((size[:, None] - size) / _SIZES) ** 2))
-    right, best = np.unravel_index((trust * flat).sum(1).argmax(), known.shape)
-    weight = (trust[right] ** 2 * flat)[:, best]
-    offset = np.exp(np.average(np.nan_to_num(size[:, best]), weights=weight))
-    return _through(people, normals[best], float(offset), tolerance)
-
-
-def _level_normals(points: Floats, tries: int, rng: np.random.Generator) -> Floats:
-    """(h, 3) upward normals of planes through three of (n, 3) points each, the level ones."""
-    corners = points[rng.integers(len(points), size=(tries, _CORNERS))]
+    corners = points[rng.integers(len(points), size=(_TRIES, 3))]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     sizes = np.linalg.norm(normals, axis=1)
-    normals = normals[sizes > 1e-4] / sizes[sizes > 1e-4, None]
+    normals, corners = normals[sizes > 1e-4] / sizes[sizes > 1e-4, None], corners[sizes > 1e-4]
     normals *= np.where(normals[:, 1] > 0, -1.0, 1.0)[:, None]
-    return np.asarray(normals[-normals[:, 1] >= _UPRIGHT])
-
-
-def _flatness(points: Floats, normals: Floats, tolerance: float) -> tuple[Floats, NDArray[np.int64]]:
-    """(h) metres from the camera to the plane of each normal under one person's points, and how many lie on it."""
-    below = -points @ normals.T
-    own = np.median(below, axis=0)
-    return own, (np.abs(below - own) <= tolerance).sum(0)
-
-
-def _through(people: Sequence[Floats], normal: Floats, offset: float, tolerance: float) -> Floor | None:
-    """The plane of about that normal and offset through everybody's points, each person as large as it says."""
-    agree = [np.empty((0, 3))]
-    for points in people:
-        below = -points @ normal
-        own = np.median(below)
-        if own > _LEAST_BELOW and 1 / _MOST_SCALE < offset / own < _MOST_SCALE:
-            agree.append(offset / own * points[np.abs(below - own) <= tolerance])
-    inliers, count = np.concatenate(agree), sum(len(p) for p in people)
-    return _fitted(inliers, len(inliers) / count) if len(inliers) >= max(_FEWEST, count / 2) else None
+    level = -normals[:, 1] >= _UPRIGHT
+    if not level.any():
+        return None
+    normals, corners = normals[level], corners[level]
+    near = np.abs(points @ normals.T - (corners[:, 0] * normals).sum(1)) <= tolerance
+    inliers = near[:, near.sum(0).argmax()]
+    if inliers.sum() < max(_FEWEST, len(points) / 2):
+        return None
+    return _fitted(points[inliers], float(inliers.mean()))
 
 
 def _fitted(points: Floats, share: float) -> Floor | None:

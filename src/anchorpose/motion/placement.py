@@ -84,7 +84,7 @@ def place_tracks(tracks: Tracks, options: PlacementOptions | None = None) -> Pla
     floor = None
     if options.feet and people:
         standing = [standing_ankles(_in_camera(p), p.times) for p in people]
-        floor = find_floor(standing, np.random.default_rng(options.seed))
+        floor = find_floor(np.concatenate(standing), np.random.default_rng(options.seed))
     if floor is not None:
         floor, scales = _scales(people, floor, set(options.heights))
         people = [_planted(_scaled(p, scales[p.id]), floor, options.contact) for p in people]
