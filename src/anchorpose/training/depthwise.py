@@ -30,20 +30,20 @@ def depthwise_in_float32(network: nn.Module) -> None:
             module.__class__ = _PRECISE[type(module)]
 
 
-class _Conv(nn.Conv2d):
+class _InFloat32:
     def forward(self, x: Tensor) -> Tensor:
         if not x.is_cpu:
-            return super().forward(x)
+            return super().forward(x)  # type: ignore[misc]
         with torch.autocast("cpu", enabled=False):
-            return super().forward(x.float())
+            return super().forward(x.float())  # type: ignore[misc]
 
 
-class _SameConv(SameConv):
-    def forward(self, x: Tensor) -> Tensor:
-        if not x.is_cpu:
-            return super().forward(x)
-        with torch.autocast("cpu", enabled=False):
-            return super().forward(x.float())
+class _Conv(_InFloat32, nn.Conv2d):
+    pass
+
+
+class _SameConv(_InFloat32, SameConv):
+    pass
 
 
 _PRECISE: dict[type[nn.Conv2d], type[nn.Conv2d]] = {nn.Conv2d: _Conv, SameConv: _SameConv}
