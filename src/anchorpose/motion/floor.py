@@ -5,7 +5,7 @@ All heights are of ankle joints: the plane goes through standing ankles, a foot'
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,9 @@ Bools = NDArray[np.bool_]
 _ANKLES = LCR13.indices("left_ankle", "right_ankle")
 _UPRIGHT = np.cos(np.radians(40))
 _TRIES = 200
-_FEWEST = 12
-_LEAST_BELOW, _MOST_SCALE = 0.1, 2.0
+FEWEST = 12
+"""Standing ankles that tell anything."""
+LEAST_BELOW, MOST_SCALE = 0.1, 2.0
 """Metres by which ankles are below the camera where they tell a size; a greater factor tells of another floor."""
 _NARROWEST = 0.1
 """Metres, standard deviation of the points across their longest direction."""
@@ -91,31 +92,44 @@ def find_floor(points: Floats, rng: np.random.Generator, tolerance: float = 0.06
         plane is more than 40 degrees from level for an upright camera.
     """
     points = points[np.isfinite(points).all(1)].astype(np.float64)
-    if len(points) < _FEWEST:
+    if len(points) < FEWEST:
         return None
-    corners = points[rng.integers(len(points), size=(_TRIES, 3))]
+    normals, corners = _level_planes(points, _TRIES, rng)
+    if not len(normals):
+        return None
+    near = np.abs(points @ normals.T - (corners * normals).sum(1)) <= tolerance
+    inliers = near[:, near.sum(0).argmax()]
+    if inliers.sum() < max(FEWEST, len(points) / 2):
+        return None
+    found = fit_plane(points[inliers])
+    return None if found is None else replace(found, share=float(inliers.mean()))
+
+
+def level_normals(points: Floats, tries: int, rng: np.random.Generator) -> NDArray[np.float64]:
+    """(n, 3) metres -> (up to `tries`, 3) upward unit normals of planes through three points each, the level ones."""
+    return _level_planes(points, tries, rng)[0]
+
+
+def _level_planes(
+    points: Floats, tries: int, rng: np.random.Generator
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    corners = points[rng.integers(len(points), size=(tries, 3))]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     sizes = np.linalg.norm(normals, axis=1)
     normals, corners = normals[sizes > 1e-4] / sizes[sizes > 1e-4, None], corners[sizes > 1e-4]
     normals *= np.where(normals[:, 1] > 0, -1.0, 1.0)[:, None]
     level = -normals[:, 1] >= _UPRIGHT
-    if not level.any():
-        return None
-    normals, corners = normals[level], corners[level]
-    near = np.abs(points @ normals.T - (corners[:, 0] * normals).sum(1)) <= tolerance
-    inliers = near[:, near.sum(0).argmax()]
-    if inliers.sum() < max(_FEWEST, len(points) / 2):
-        return None
-    return _fitted(points[inliers], float(inliers.mean()))
+    return normals[level], corners[level, 0]
 
 
-def _fitted(points: Floats, share: float) -> Floor | None:
+def fit_plane(points: Floats) -> Floor | None:
+    """The least-squares plane of (n, 3) metres; None where they lie on a line or it is far from level."""
     centre = points.mean(0)
     _, spread, axes = np.linalg.svd(points - centre, full_matrices=False)
     if spread[1] < _NARROWEST * np.sqrt(len(points)):  # on a line: its tilt about that line is open
         return None
     normal = axes[2] * (-1 if axes[2, 1] > 0 else 1)
-    return Floor(normal, float(-normal @ centre), share) if -normal[1] >= _UPRIGHT else None
+    return Floor(normal, float(-normal @ centre)) if -normal[1] >= _UPRIGHT else None
 
 
 def standing_scale(joints: Floats, times: Floats, floor: Floor) -> float | None:
@@ -131,11 +145,11 @@ def standing_scale(joints: Floats, times: Floats, floor: Floor) -> float | None:
         twice or less than half as large: they are on another floor.
     """
     below = -standing_ankles(joints, times) @ floor.normal
-    below = below[np.isfinite(below) & (below > _LEAST_BELOW)]
-    if len(below) < _FEWEST:
+    below = below[np.isfinite(below) & (below > LEAST_BELOW)]
+    if len(below) < FEWEST:
         return None
     scale = float(np.median(floor.offset / below))
-    return scale if 1 / _MOST_SCALE < scale < _MOST_SCALE else None
+    return scale if 1 / MOST_SCALE < scale < MOST_SCALE else None
 
 
 def contacts(joints: Floats, times: Floats, floor: Floor, options: ContactOptions | None = None) -> Bools:

@@ -17,8 +17,9 @@ from anchorpose.core.poses import JointState, body_centre
 from anchorpose.core.skeleton import LCR13
 from anchorpose.lcrnet.placement import place
 from anchorpose.motion.bones import body_height, bone_lengths, repose
+from anchorpose.motion.common_floor import find_common_floor
 from anchorpose.motion.filters import neighbours
-from anchorpose.motion.floor import ContactOptions, Floor, find_floor, plant, standing_ankles, standing_scale
+from anchorpose.motion.floor import ContactOptions, Floor, plant, standing_ankles, standing_scale
 from anchorpose.motion.tracks import PersonTrack, Tracks
 
 Floats = NDArray[np.floating]
@@ -84,7 +85,8 @@ def place_tracks(tracks: Tracks, options: PlacementOptions | None = None) -> Pla
     floor = None
     if options.feet and people:
         standing = [standing_ankles(_in_camera(p), p.times) for p in people]
-        floor = find_floor(np.concatenate(standing), np.random.default_rng(options.seed))
+        floor = find_common_floor(standing, [heights.get(p.id, np.nan) for p in people],
+                                  np.random.default_rng(options.seed))  # fmt: skip
     if floor is not None:
         floor, scales = _scales(people, floor, set(options.heights))
         people = [_planted(_scaled(p, scales[p.id]), floor, options.contact) for p in people]
