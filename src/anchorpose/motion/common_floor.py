@@ -1,10 +1,10 @@
 """The floor under several people, although how large some of them are was misjudged.
 
 Who is placed too large is placed too far away and stands too deep by as much, so one plane through everybody's feet may
-go through the wrong ones. But how high the camera is above the floor, in heights of the person who stands there, does not
-change with the size that somebody is given. It is about the same for everybody on one floor, as people differ less in
-height than our sizes of them err. Where all walk the same way side by side, a floor that is tilted about that way and
-people of different heights look alike.
+go through the wrong ones. But how high the camera is above the floor, in heights of the person who stands there, does
+not change with the size that somebody is given. It is about the same for everybody on one floor, as people differ less
+in height than our sizes of them err. Where all walk the same way side by side, a floor that is tilted about that way
+and people of different heights look alike.
 """
 
 from __future__ import annotations
