@@ -2,9 +2,8 @@
 
 Who is placed too large is placed too far away and stands too deep by as much, so one plane through everybody's feet may
 go through the wrong ones. But how high the camera is above the floor, in heights of the person who stands there, does
-not change with the size that somebody is given. It is about the same for everybody on one floor, as people differ less
-in height than our sizes of them err. Where all walk the same way side by side, a floor that is tilted about that way
-and people of different heights look alike.
+not change with the size that somebody is given: on one floor it differs between people only as their heights do. Where
+all walk the same way side by side, a floor that is tilted about that way and people of different heights look alike.
 """
 
 from __future__ import annotations
