@@ -23,7 +23,9 @@ from anchorpose.training.export import (  # noqa: E402
     WRONG_METRES,
     WRONG_PIXELS,
     Parity,
+    _compare_people,
     _parity,
+    _people_parity,
     _soft_noise,
     export,
     load_model,
@@ -102,6 +104,30 @@ def test_another_graph_than_torchs_is_refused(run, tmp_path, monkeypatch):
     with pytest.raises(RuntimeError, match="differs from torch"):
         export(run, tmp_path / "m.onnx")
     assert not (tmp_path / "m.onnx").exists()
+
+
+def test_a_joint_in_two_places_equally_well_makes_no_other_graph(run):
+    """In this noise torch itself puts a joint elsewhere once its person is cut out 1e-4 pixels beside."""
+    model, _, _ = load_model(run)
+    picture = _soft_noise(320, 416, 1)
+    image, generator = torch.from_numpy(picture[None]), torch.Generator().manual_seed(1)
+    with torch.inference_mode():
+        (_, before), (_, ours) = model.look(image), model(image)
+        for _ in range(200):
+            beside = before.refined2d + 1e-4 * torch.randn(before.refined2d.shape, generator=generator)
+            theirs = model.look_closely(image.permute(0, 3, 1, 2), before._replace(refined2d=beside))
+            if (theirs.refined2d - ours.refined2d).abs().max() > 1:
+                break
+    assert not _compare_people([ours], theirs).is_twin()
+    parity = _people_parity(model, picture, ours, theirs)
+    assert parity.is_twin()
+    assert parity.people == len(ours.seeds) >= 1
+    off = {"refined2d": 2 * WRONG_PIXELS, "refined3d": 2 * WRONG_METRES}
+    for name, amount in off.items():  # any joint but slightly elsewhere is another graph's
+        for answer in (ours, theirs):
+            moved = getattr(answer, name).clone()
+            moved[0, 5] += amount
+            assert not _people_parity(model, picture, ours, answer._replace(**{name: moved})).is_twin()
 
 
 def test_the_noise_is_as_soft_as_photographs():

@@ -141,6 +141,13 @@ class LCRNet(nn.Module):
         Args:
             image: (1, h, w, 3) uint8 RGB, h and w multiples of 32.
         """
+        proposals, people = self.look(image)
+        if people is None or self.close is None:
+            return proposals, people
+        return proposals, self.look_closely(image.permute(0, 3, 1, 2), people)
+
+    def look(self, image: Tensor) -> tuple[DecodedProposals, DecodedPeople | None]:
+        """`forward` without the close look."""
         height, width = image.shape[1], image.shape[2]
         features = self.features(image.permute(0, 3, 1, 2))
         levels = self.pyramid(features.levels)
@@ -148,8 +155,7 @@ class LCRNet(nn.Module):
         proposals = self.decode(self.head(levels, features.dense, [boxes], (height, width)), boxes)
         if self.second is None:
             return proposals, None
-        people = self.look_again(features, proposals, (height, width))
-        return proposals, people if self.close is None else self.look_closely(image.permute(0, 3, 1, 2), people)
+        return proposals, self.look_again(features, proposals, (height, width))
 
     def look_again(self, features: TrunkFeatures, proposals: DecodedProposals, size: tuple[int, int]) -> DecodedPeople:
         """The second pass over the people that the proposals agree on.
