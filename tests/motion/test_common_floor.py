@@ -50,18 +50,24 @@ def test_people_of_different_heights_share_a_floor(heights):
     assert floor.offset == pytest.approx(1.5, rel=0.06)
 
 
-def test_one_person_stands_on_the_plane_through_the_own_feet():
-    (points, *_), (height, *_) = walkers((1.0, 1.0, 1.0), 0)
-    floor, alone = (
-        find_common_floor([points], [height], np.random.default_rng(0)),
-        find_floor(points, np.random.default_rng(0)),
-    )
-    assert (floor is None) == (alone is None)
+@pytest.mark.parametrize("height", [1.7, np.nan])
+def test_one_person_stands_on_the_plane_through_the_own_feet(height):
+    (points, *_), _ = walkers((1.0, 1.0, 1.0), 0)
     spread = points + np.random.default_rng(1).uniform(-1, 1, (len(points), 1)) * [0, 0, 1]
-    floor, alone = (f(*a, np.random.default_rng(0)) for f, a in
-                    ((find_common_floor, ([spread, points], [height, np.nan])), (find_floor, (spread,))))  # fmt: skip
+    floor = find_common_floor([spread], [height], np.random.default_rng(0))
+    alone = find_floor(spread, np.random.default_rng(0))
     np.testing.assert_array_equal(floor.normal, alone.normal)
     assert floor.offset == alone.offset == pytest.approx(1.5, rel=0.02)
+
+
+@pytest.mark.parametrize("unknown", [(1,), (0, 1, 2)])
+def test_people_without_a_height_help_too(unknown):
+    standing, heights = walkers((1.0, 1.0, 1.0), 50)
+    heights = [np.nan if k in unknown else height for k, height in enumerate(heights)]
+    floor = find_common_floor(standing, heights, np.random.default_rng(0))
+    assert np.degrees(np.arccos(-floor.normal[1])) < 3
+    assert floor.offset == pytest.approx(1.5, rel=0.06)
+    assert floor.share > 0.9
 
 
 def test_no_floor_without_agreement():

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from anchorpose.motion.floor import FEWEST, LEAST_BELOW, MOST_SCALE, Floor, find_floor, fit_plane, level_normals
+from anchorpose.motion.floor import FEWEST, LEAST_BELOW, MOST_SCALE, Floor, find_floor, fit_plane, level_planes
 
 Floats = NDArray[np.floating]
 _TRIES = 400
@@ -35,7 +35,7 @@ def find_common_floor(
 
     Args:
         standing: of each person, (n, 3) ankles that stand; metres in the camera frame.
-        heights: of each person, metres, of the size that `standing` has; who has none (NaN) is left out.
+        heights: of each person, metres, of the size that `standing` has; who has none (NaN) counts as of middle height.
         rng: of the trials.
         tolerance: metres from the plane.
 
@@ -43,7 +43,10 @@ def find_common_floor(
         None where fewer than 12 ankles or fewer than half of them agree, where they lie on one line, or where the plane
         is more than 40 degrees from level for an upright camera.
     """
-    known = [(p[np.isfinite(p).all(1)].astype(np.float64), h) for p, h in zip(standing, heights, strict=True) if h > 0]
+    sizes = np.asarray(heights, np.float64)
+    middle = float(np.nanmedian(sizes)) if np.isfinite(sizes).any() else 1.0
+    known = zip([p[np.isfinite(p).all(1)].astype(np.float64) for p in standing], np.nan_to_num(sizes, nan=middle),
+                strict=True)  # fmt: skip
     people = sorted(((p, h) for p, h in known if len(p) >= 3), key=lambda person: len(person[0]), reverse=True)
     if len(people) < 2:
         return find_floor(people[0][0], rng, tolerance) if people else None
@@ -51,18 +54,17 @@ def find_common_floor(
         return None
     # Long videos of crowds cost no more.
     some = [(p[:: -(-len(p) // _MOST_POINTS)], h) for p, h in people[:_MOST_PEOPLE]]
-    middle = float(np.median([h for _, h in some]))
     alike = [p * middle / h for p, h in some]
-    normals = np.concatenate([level_normals(np.concatenate(alike), _TRIES, rng),
-                              *(level_normals(p, _TRIES // len(alike), rng) for p in alike)])  # fmt: skip
+    normals = np.concatenate([level_planes(np.concatenate(alike), _TRIES, rng)[0],
+                              *(level_planes(p, _TRIES // len(alike), rng)[0] for p in alike)])  # fmt: skip
     own, flat = (np.stack(rows) for rows in zip(*(_flatness(p, normals, tolerance) for p in alike), strict=True))
     if not (own > LEAST_BELOW).any():
         return None
     best = int(_agreement(own, flat, _HEIGHTS).sum(1).max(0).argmax())
-    sizes = own[:, best] * np.array([height / middle for _, height in some])
-    trust = _agreement(sizes[:, None], flat[:, best, None], _SIZES)[..., 0]
+    below = own[:, best] * np.array([height / middle for _, height in some])
+    trust = _agreement(below[:, None], flat[:, best, None], _SIZES)[..., 0]
     weights = trust[trust.sum(1).argmax()] ** 2
-    offset = np.exp(np.average(np.log(np.maximum(sizes, LEAST_BELOW)), weights=weights))
+    offset = np.exp(np.average(np.log(np.maximum(below, LEAST_BELOW)), weights=weights))
     return _through([p for p, _ in people], normals[best], float(offset), tolerance)
 
 

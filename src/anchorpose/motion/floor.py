@@ -94,7 +94,7 @@ def find_floor(points: Floats, rng: np.random.Generator, tolerance: float = 0.06
     points = points[np.isfinite(points).all(1)].astype(np.float64)
     if len(points) < FEWEST:
         return None
-    normals, corners = _level_planes(points, _TRIES, rng)
+    normals, corners = level_planes(points, _TRIES, rng)
     if not len(normals):
         return None
     near = np.abs(points @ normals.T - (corners * normals).sum(1)) <= tolerance
@@ -105,14 +105,13 @@ def find_floor(points: Floats, rng: np.random.Generator, tolerance: float = 0.06
     return None if found is None else replace(found, share=float(inliers.mean()))
 
 
-def level_normals(points: Floats, tries: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """(n, 3) metres -> (up to `tries`, 3) upward unit normals of planes through three points each, the level ones."""
-    return _level_planes(points, tries, rng)[0]
-
-
-def _level_planes(
+def level_planes(
     points: Floats, tries: int, rng: np.random.Generator
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n, 3) metres -> unit normals, upwards, and a point each, of at most `tries` planes through three of the points.
+
+    Planes more than 40 degrees from level for an upright camera are left out.
+    """
     corners = points[rng.integers(len(points), size=(tries, 3))]
     normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     sizes = np.linalg.norm(normals, axis=1)
